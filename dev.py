@@ -20,6 +20,7 @@ import re
 import shutil
 import socket
 import subprocess
+import tomllib
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -52,11 +53,11 @@ def environment_python() -> Path:
 
 
 def fingerprint() -> str:
-    """Changes with all that the environment was installed from."""
-    digest = hashlib.sha256(f"{ROOT} {sys.version_info[:2]}".encode())
-    for name in ["pyproject.toml", "constraints.txt"]:
-        digest.update((ROOT / name).read_bytes())
-    return digest.hexdigest()
+    """Changes with all that the environment is made from."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    made_from = [str(ROOT), sys.version_info[:2], project["build-system"], project["project"]]
+    pins = (ROOT / "constraints.txt").read_bytes()
+    return hashlib.sha256(json.dumps(made_from).encode() + pins).hexdigest()
 
 
 def is_installed(extras: list[str]) -> bool:
@@ -75,8 +76,9 @@ def make_environment(extras: list[str], accept_cuda: bool = False) -> None:
     if not accept_cuda:
         refuse_unwanted_cuda()
     print("Installing the pinned packages in .venv: a minute or a few, only this once.")
+    options = ["--quiet", "--constraint", "constraints.txt", "--editable"]
     package = f".[{','.join(extras)}]"
-    if run(environment_python(), "-m", "pip", "install", "-c", "constraints.txt", "-e", package):
+    if run(environment_python(), "-m", "pip", "install", *options, package):
         raise Refusal(
             "pip could not install the packages (its message is above). Is there a network "
             "connection? It is safe to run the same command again."
