@@ -126,7 +126,7 @@ def brings_cuda(versions: str, pin: str) -> bool:
     """Whether pip's choice for torch==pin, of what `pip index versions torch` prints, has CUDA."""
     listed = re.search(r"^Available versions: (.*)$", versions, re.MULTILINE)
     if listed is None:
-        return False
+        return False  # Without a list, as without a network, installing fails too and says why.
     # pip lists the newest first, labels included, and takes the first that fits.
     builds = [build.split("+") for build in listed.group(1).split(", ")]
     labels = ["".join(label) for version, *label in builds if version == pin]
@@ -134,7 +134,7 @@ def brings_cuda(versions: str, pin: str) -> bool:
 
 
 def refuse_unwanted_cuda() -> None:
-    """On Linux without a GPU, asks first before gigabytes are downloaded for nothing."""
+    """On Linux without a GPU, gigabytes are downloaded only for somebody who asked for them."""
     pin = pinned_torch()
     installed = list(ENVIRONMENT.glob(f"lib/python*/site-packages/torch-{pin}*.dist-info"))
     if sys.platform != "linux" or shutil.which("nvidia-smi") or installed:

@@ -6,10 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import execute
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+import execute
 
 COURSE = Path(execute.__file__).parent
 NOTEBOOKS = sorted(COURSE.glob("*.ipynb"))
