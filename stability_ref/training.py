@@ -1,0 +1,267 @@
+"""The only training loop: K trials at once, on a leading axis.
+
+θ of all trials of a chunk is one array (K, n); a step costs a few NumPy calls whatever K is. A trial alone
+equals itself inside a sweep, bit for bit, and a trial that diverges stays in the record as inf or NaN and
+disturbs no other.
+"""
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stability_ref.checks import finite_numbers, known, require, whole_number
+from stability_ref.clipping import clip, gradient_norm
+from stability_ref.problems import Problem
+from stability_ref.schedules import Schedule
+from stability_ref.updates import RULES, Rule
+
+Array = np.ndarray
+CACHE_BYTES = 128 * 1024  # one activation of a chunk's trials should stay in a core's cache
+
+
+@dataclass
+class Record:
+    """What a run measured. S seeds, R settings (rates, constants or thresholds), T steps, E evaluations.
+
+    Steps that were not made, because the run was stopped, hold NaN; `steps_done` tells them from divergence.
+    """
+
+    rate: Array  # (R, T) learning rate of each step
+    loss: Array  # (S, R, T) loss of the step's batch, before the step
+    gradient_norm: Array  # (S, R, T) L2 norm of the full gradient, before clipping
+    evaluated_at: Array  # (E,) the step counts t of θ_t at which the next three were measured
+    train_loss: Array  # (S, R, E) mean over the whole training set
+    test_loss: Array  # (S, R, E) mean over the test set
+    test_error: Array  # (S, R, E) share of the test set classified wrongly
+    theta: Array  # (S, R, n) the final parameters
+    steps_done: Array  # (S, R) steps that were made: T, unless the run was stopped
+
+    @property
+    def final_test_error(self) -> Array:
+        """(S, R) the last evaluation's test error; 1 − 1/classes is chance, NaN was not reached."""
+        return self.test_error[..., -1]
+
+
+OnStep = Callable[[int, int, Record], Any]
+
+
+def run(
+    problem: Problem,
+    rule: str | Rule,
+    schedule: Schedule,
+    steps: int,
+    *,
+    seeds: Sequence[int] = (0,),
+    constants: Mapping[str, Any] | None = None,
+    clip_threshold: Any = None,
+    theta0: Any = None,
+    evaluate_every: int | None = None,
+    on_step: OnStep | None = None,
+) -> Record:
+    """Train every setting with every seed and record what happened at every step.
+
+    Args:
+        problem: what is trained, see `problems`.
+        rule: a name in `updates.RULES`, or a row like those there.
+        schedule: a callable of t; schedule(t) is one rate, or R rates, one for each setting.
+        steps: T ≥ 1, updates of each trial.
+        seeds: S different whole numbers; each sets the initial weights and the order of the batches, and
+            all settings of a seed see the same ones.
+        constants: the rule's constants by name, a number or R numbers each; the rest keep their defaults.
+        clip_threshold: λ for `clipping.clip`, a number or R numbers; None does not clip.
+        theta0: where to start instead, shape (n,), (R, n) or (S, R, n).
+        evaluate_every: evaluate θ_0, θ_n, θ_2n, …; the last θ is always evaluated.
+        on_step: called after every step of a chunk of trials as on_step(done, total, record), in trial-steps;
+            for progress and live pictures. If it returns True the run stops and what is finished is returned.
+            So it is when the run is interrupted from the keyboard (or by JupyterLab's stop button).
+
+    Returns:
+        The record.
+
+    Raises:
+        ValueError: naming the argument, what came and what is allowed, before any work.
+
+    Example:
+        Above 2 / curvature gradient descent diverges; the trial beside it does not notice:
+
+        >>> from stability_ref import problems, schedules
+        >>> bowl = problems.Quadratic([1.0, 10.0])
+        >>> record = run(bowl, "sgd", schedules.constant([0.19, 0.21]), steps=100)
+        >>> record.loss[0, :, -1] < record.loss[0, :, 0]
+        array([ True, False])
+
+    With a progress bar::
+
+        with tqdm() as bar:
+            run(..., on_step=lambda done, total, record: bar.reset(total) or bar.update(done))
+    """
+    rule = _rule(rule)
+    steps = whole_number("steps", steps, minimum=1)
+    seeds = _seeds(seeds)
+    rates = _rates(schedule, steps)
+    varied = {**_constants(rule, constants or {}), **_threshold(clip_threshold)}
+    settings = _settings(rates, varied)
+    start = _start(theta0, problem, len(seeds), settings)
+    if evaluate_every is not None:
+        whole_number("evaluate_every", evaluate_every, minimum=1)
+
+    rates = np.broadcast_to(rates, (settings, steps)).astype(problem.dtype)
+    varied = {name: np.broadcast_to(value, settings).astype(problem.dtype) for name, value in varied.items()}
+    record = _empty_record(problem, rates, len(seeds), steps, evaluate_every)
+    order = np.stack([problem.batches(seed, steps) for seed in seeds])  # (S, T, batch)
+    trials = np.array([(s, r) for s in range(len(seeds)) for r in range(settings)])
+    share = max(1, CACHE_BYTES // (problem.floats_per_trial * problem.dtype.itemsize))
+    np.empty(31 << 20, np.uint8)  # teaches glibc to keep freed memory: no page faults at every step, 2.5x faster
+    with _one_blas_thread(), np.errstate(all="ignore"), contextlib.suppress(KeyboardInterrupt, _Stopped):
+        for first in range(0, len(trials), share):
+            s, r = trials[first : first + share].T
+            theta = np.stack([problem.initial(seed) for seed in np.array(seeds)[s]]) if start is None else start[s, r]
+            chosen = {name: value[r, None] for name, value in varied.items()}
+            _train_chunk(problem, rule, theta, chosen, order, (s, r), record, on_step, done=first * steps)
+    return record
+
+
+class _Stopped(Exception):
+    """on_step asked for the end of the run."""
+
+
+def _train_chunk(
+    problem: Problem,
+    rule: Rule,
+    theta: Array,  # (K, n)
+    constants: dict[str, Array],  # (K, 1) each; the clipping threshold among them
+    order: Array,  # (S, T, batch)
+    place: tuple[Array, Array],  # (K,) the seed's and the setting's place of each trial
+    record: Record,
+    on_step: OnStep | None,
+    done: int,
+) -> None:
+    """Train K trials from the first step to the last, writing what happens into the record."""
+    s, r = place
+    steps, total = record.loss.shape[-1], record.loss.size
+    rates = record.rate[r].T[..., None].copy()  # (T, K, 1)
+    threshold = constants.pop("clip_threshold", None)
+    sources = s[:1] if (s == s[0]).all() else s  # trials of one seed share their batches
+    evaluations = {int(t): e for e, t in enumerate(record.evaluated_at)}
+    state = rule.init(theta)
+    for t in range(steps):
+        if t in evaluations:
+            _evaluate(problem, theta, record, (*place, evaluations[t]))
+        loss, g = problem.loss_and_gradient(theta, order[sources, t])
+        if threshold is None:
+            norm = gradient_norm(g)
+        else:
+            g, norm = clip(g, threshold[:, 0])
+        theta, state = rule.update(theta, g, state, rates[t], **constants)
+        record.loss[s, r, t], record.gradient_norm[s, r, t] = loss, norm
+        record.theta[s, r] = theta
+        record.steps_done[s, r] = t + 1
+        if on_step is not None and on_step(done + (t + 1) * len(s), total, record) is True:
+            raise _Stopped
+    _evaluate(problem, theta, record, (*place, evaluations[steps]))
+
+
+def _evaluate(problem: Problem, theta: Array, record: Record, place: tuple[Array, Array, int]) -> None:
+    evaluation = problem.evaluate(theta)
+    record.train_loss[place] = evaluation.train_loss
+    record.test_loss[place] = evaluation.test_loss
+    record.test_error[place] = evaluation.test_error
+
+
+def _empty_record(
+    problem: Problem, rates: Array, seeds: int, steps: int, evaluate_every: int | None
+) -> Record:
+    settings = len(rates)
+    evaluated_at = np.append(np.arange(0, steps, evaluate_every or steps + 1), steps)[evaluate_every is None :]
+
+    def unmeasured(*shape: int) -> Array:
+        return np.full((seeds, settings, *shape), np.nan)
+
+    return Record(
+        rate=rates,
+        loss=unmeasured(steps),
+        gradient_norm=unmeasured(steps),
+        evaluated_at=evaluated_at,
+        train_loss=unmeasured(len(evaluated_at)),
+        test_loss=unmeasured(len(evaluated_at)),
+        test_error=unmeasured(len(evaluated_at)),
+        theta=unmeasured(problem.size).astype(problem.dtype),
+        steps_done=np.zeros((seeds, settings), dtype=int),
+    )
+
+
+def _rule(rule: str | Rule) -> Rule:
+    if isinstance(rule, Rule):
+        return rule
+    known("rule", rule, RULES)
+    return RULES[rule]
+
+
+def _seeds(seeds: Sequence[int]) -> list[int]:
+    require(isinstance(seeds, Sequence | np.ndarray) and len(seeds), "seeds", "a list of at least one seed", seeds)
+    numbers = [whole_number("seeds", seed, minimum=0) for seed in seeds]
+    require(len(set(numbers)) == len(numbers), "seeds", "different from one another", seeds)
+    return numbers
+
+
+def _rates(schedule: Schedule, steps: int) -> Array:
+    """The rates of all settings at all steps, shape (R, T)."""
+    require(callable(schedule), "schedule", "a callable of the step t, such as schedules.constant(0.1)", schedule)
+    rows = [np.ravel(schedule(t)) for t in range(steps)]
+    allowed = "as many rates at every step, at least one"
+    require(len({len(row) for row in rows}) == 1 and len(rows[0]), "schedule", allowed, {len(row) for row in rows})
+    rates = finite_numbers("schedule", np.stack(rows, axis=-1), "finite at every step")
+    require((rates >= 0).all(), "schedule", "at least 0 at every step", float(rates.min()))
+    return rates
+
+
+def _constants(rule: Rule, constants: Mapping[str, Any]) -> dict[str, Array]:
+    name_of_rule = rule.update.__name__
+    for name in constants:
+        none = f"left out: {name_of_rule} has no constants"
+        require(name in rule.defaults, f"a constant of {name_of_rule}", "one of " + ", ".join(rule.defaults) or none, name)
+    values = {name: finite_numbers(name, constants.get(name, default)) for name, default in rule.defaults.items()}
+    for name, value in values.items():
+        require(value in rule.domains[name], name, f"in {rule.domains[name]}", constants.get(name))
+    return values
+
+
+def _threshold(clip_threshold: Any) -> dict[str, Array]:
+    if clip_threshold is None:
+        return {}
+    values = finite_numbers("clip_threshold", clip_threshold)
+    require((values > 0).all(), "clip_threshold", "above 0", clip_threshold)
+    return {"clip_threshold": values}
+
+
+def _settings(rates: Array, varied: Mapping[str, Array]) -> int:
+    """R, the one number of settings that rates, constants and threshold agree on."""
+    sizes = {"schedule": len(rates), **{name: value.size for name, value in varied.items() if value.size > 1}}
+    settings = max(sizes.values())
+    for name, size in sizes.items():
+        require(size in (1, settings), name, f"one value or {settings}, like the other settings", size)
+    for name, value in varied.items():
+        require(value.ndim <= 1, name, "a number or a list of numbers", value.shape)
+    return settings
+
+
+def _start(theta0: Any, problem: Problem, seeds: int, settings: int) -> Array | None:
+    if theta0 is None:
+        return None
+    n = problem.size
+    array = finite_numbers("theta0", theta0, "finite")
+    allowed = f"of shape ({n},), ({settings}, {n}) or ({seeds}, {settings}, {n})"
+    require(array.shape in ((n,), (settings, n), (seeds, settings, n)), "theta0", allowed, array.shape)
+    return np.broadcast_to(array, (seeds, settings, n)).astype(problem.dtype)
+
+
+def _one_blas_thread() -> contextlib.AbstractContextManager[Any]:
+    """Two threads on matrices this small, on a busy machine, are up to a thousand times slower than one."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:  # NumPy alone is enough to train
+        return contextlib.nullcontext()
+    return threadpool_limits(limits=1, user_api="blas")
