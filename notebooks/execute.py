@@ -18,7 +18,11 @@ COURSE = Path(__file__).resolve().parent
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 # Not the Python version: it differs between machines, and the lesson does not depend on it.
 METADATA = {
-    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "kernelspec": {
+        "display_name": "Python 3 (ipykernel)",
+        "language": "python",
+        "name": "python3",
+    },
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
 }
 KEPT_CELL_METADATA = ["jupyter", "tags"]
