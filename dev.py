@@ -88,11 +88,12 @@ def make_environment(extras: list[str], accept_cuda: bool = False) -> None:
 
 
 def create_environment() -> None:
-    """Makes .venv, anew if what is there belongs to another Python."""
-    settings = ENVIRONMENT / "pyvenv.cfg"
-    version = "version = {}.{}.".format(*sys.version_info[:2])
-    if environment_python().exists() and settings.exists() and version in settings.read_text():
-        return
+    """Makes .venv, anew if what is there is another Python's or was left half made."""
+    same_python = f"import pip, sys; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"
+    if environment_python().exists():
+        command = [str(environment_python()), "-c", same_python]
+        if subprocess.run(command, capture_output=True).returncode == 0:
+            return
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
         raise Refusal(
             "this Python has no venv module; install it (on Debian and Ubuntu: "
