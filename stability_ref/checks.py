@@ -40,7 +40,9 @@ def known(argument: str, name: Any, names: Collection[str]) -> None:
     require(isinstance(name, str) and name in names, argument, "one of " + ", ".join(names), name)
 
 
-def finite_numbers(argument: str, value: Any, allowed: str = "a finite number or an array of them") -> np.ndarray:
+def finite_numbers(
+    argument: str, value: Any, allowed: str = "a finite number or an array of them"
+) -> np.ndarray:
     """The value as a float array without NaN or inf, or a ValueError; float32 stays float32.
 
     >>> finite_numbers("base", [1, 2]).dtype

@@ -44,7 +44,8 @@ EQUATIONS: dict[str, tuple[str, ...]] = {
         r"m_{t+1} = \beta_1 m_{t} + (1 - \beta_1) \nabla \mathcal{l} (\theta_t)",
         r"v_{t+1} = \beta_2 v_{t} + (1 - \beta_2) \nabla \mathcal{l} (\theta_t)^2",
         r"b_{t+1} = \frac{\sqrt{1 - \beta_2^{t+1}}}{1 - \beta_1^{t+1}}",
-        r"\theta_{t+1} = \theta_{t} - \alpha_t \frac{\beta_1 m_{t+1} + (1 - \beta_1) \nabla \mathcal{l} (\theta_t)}"
+        r"\theta_{t+1} = \theta_{t} - \alpha_t "
+        r"\frac{\beta_1 m_{t+1} + (1 - \beta_1) \nabla \mathcal{l} (\theta_t)}"
         r"{\sqrt{v_{t+1}} + \epsilon} b_{t+1}",
     ),
     "clip": (r"{g}'= \lambda \times \frac{g}{\left | g \right |}",),
@@ -61,7 +62,7 @@ EQUATIONS: dict[str, tuple[str, ...]] = {
     ),
 }
 
-Function = TypeVar("Function", bound=Callable)
+Function = TypeVar("Function", bound=Callable[..., object])
 
 
 def latex(name: str) -> str:

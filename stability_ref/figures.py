@@ -4,18 +4,20 @@ A figure is a plain matplotlib Figure without pyplot: nothing global, so it can 
 """
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from stability_ref import recipes
-from stability_ref.diagnosis import significant_instability
+from stability_ref.diagnosis import SIGNIFICANT_RATIO, significant_instability
 from stability_ref.training import Record
 
 Array = np.ndarray
@@ -28,7 +30,7 @@ _LOOKS: dict[str, dict[str, Any]] = {
     "sick twin": {"color": _COLOURS[1], "linestyle": "--", "marker": "s"},
     "sick twin + warmup": {"color": _COLOURS[2], "linestyle": "-.", "marker": "^"},
 }
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "axes.grid": True,
     "axes.spines.right": False,
     "axes.spines.top": False,
@@ -59,8 +61,8 @@ def figure_4(records: Mapping[str, Record]) -> Figure:
             references = {label: record.loss[0, 0] for label, record in records.items()}
             _loss_panel(axes[name], curves, references)
             axes[name].set(title=f"Training at learning rate {rate:.3g}")
-        axes["small"].set_ylim(0.05, 10)
-        axes["large"].set_ylim(0.005, 100)
+        axes["small"].set_ylim(0.1, 10)
+        axes["large"].set_ylim(0.003, 100)
     return figure
 
 
@@ -80,57 +82,62 @@ def figure_5(records: Mapping[str, tuple[Record, Record]]) -> Figure:
                 (line,) = axes.plot(steps, loss, label=label, **_LOOKS[label])
                 _mark_unstable(line, np.full(len(steps), unstable), BLOW_UP)
         left.set(title=f"Evaluated every {recipes.SPARSE} steps", ylim=(0, 5))
-        right.set(title=f"Every one of the first {recipes.FREQUENT} steps", ylim=(0, None))
+        right.set(title=f"Every one of the first {recipes.FREQUENT} steps", ylim=(0, 50))
         for axes in (left, right):
             axes.set(xlabel="Global step", ylabel="Training loss", xlim=(0, None))
             axes.legend()
     return figure
 
 
-def live_figure(steps: int) -> tuple[Figure, dict[str, Line2D]]:
+class LiveRun:
     """One run as the sliders show it: the loss beside its learning rate, and the run before in grey.
 
-    Returns:
-        The figure, and the lines to fill: "loss", "rate", "blow-up" (a cross where the loss is not finite),
-        "loss before" and "rate before".
+    Where the loss is not finite any more a cross stands at the top.
+
+    Args:
+        steps: the longest run that must fit.
     """
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 4.0))
-        FigureCanvasAgg(figure)
-        figure.subplots_adjust(left=0.075, right=0.985, bottom=0.135, top=0.92, wspace=0.2)
-        left, right = figure.subplots(1, 2)
-        left.set(title="Training loss", xscale="log", yscale="log", ylim=(0.005, 1000))
-        right.set(title="Learning rate", xscale="log", yscale="log", ylim=(1e-6, 2))
-        before = {"color": "0.75", "linewidth": 1.2}
-        lines = {
-            "loss before": left.plot([], [], label="the run before", **before)[0],
-            "rate before": right.plot([], [], label="the run before", **before)[0],
-            "loss": left.plot([], [], color=_COLOURS[0], label="this run")[0],
-            "rate": right.plot([], [], color=_COLOURS[0], label="this run")[0],
-            "blow-up": left.plot([], [], "x", color=_COLOURS[2], markersize=12, mew=3, label="not finite")[0],
-        }
-        for axes in (left, right):
-            axes.set(xlabel="Global step", xlim=(1, steps))
-            axes.legend(loc="lower left" if axes is left else "lower right")
-    return figure, lines
 
+    def __init__(self, steps: int):
+        with matplotlib.rc_context(STYLE):
+            self.figure = Figure(figsize=(9.6, 4.0))
+            FigureCanvasAgg(self.figure)
+            self.figure.subplots_adjust(left=0.08, right=0.985, bottom=0.135, top=0.92, wspace=0.22)
+            loss, rate = self.figure.subplots(1, 2)
+            loss.set(title="Training loss", ylabel="Training loss", ylim=(0.003, 1000))
+            rate.set(title="Learning rate", ylabel="Learning rate", ylim=(1e-5, 2))
+            self._before = [
+                axes.plot([], [], color="0.7", label="the run before")[0] for axes in (loss, rate)
+            ]
+            self._now = [axes.plot([], [], color=_COLOURS[0], label="this run")[0] for axes in (loss, rate)]
+            crosses = loss.plot([], [], "x", color=_COLOURS[2], markersize=12, mew=3, label="not finite")
+            self._blow_up = crosses[0]
+            for axes in (loss, rate):
+                axes.set(xlabel="Global step", xlim=(1, steps), xscale="log", yscale="log")
+                axes.legend(loc="lower left" if axes is loss else "lower right")
+        self.lines = [*self._before, *self._now, self._blow_up]
 
-def fill_live_lines(lines: Mapping[str, Line2D], record: Record) -> None:
-    """Put what is recorded so far of a single trial into the lines of `live_figure`."""
-    done = int(record.steps_done[0, 0])
-    steps, loss = np.arange(1, done + 1), record.loss[0, 0, :done]
-    lines["loss"].set_data(steps, loss)
-    lines["rate"].set_data(steps, record.rate[0, :done])
-    broken = steps[~np.isfinite(loss)][:1]
-    lines["blow-up"].set_data(broken, np.full(broken.shape, 500.0))
-    reference = loss[:1]
-    _mark_unstable(lines["loss"], np.full(done, bool(done and not np.nanmax(loss) <= 1.25 * reference[0])), BLOW_UP)
+    def fill(self, record: Record) -> None:
+        """Draw what is recorded so far of a single trial."""
+        done = int(record.steps_done[0, 0])
+        steps, loss = np.arange(1, done + 1), record.loss[0, 0, :done]
+        self._now[0].set_data(steps, loss)
+        self._now[1].set_data(steps, record.rate[0, :done])
+        broken = steps[~np.isfinite(loss)][:1]
+        self._blow_up.set_data(broken, np.full(broken.shape, 500.0))
+        _mark_unstable(self._now[0], np.full(done, not loss.max() <= SIGNIFICANT_RATIO * loss[0]), BLOW_UP)
 
+    def finish(self, record: Record) -> None:
+        """Draw the whole run; the next one will have it in grey behind it."""
+        self.fill(record)
+        self._finished = [line.get_data() for line in self._now]
 
-def keep_as_before(lines: Mapping[str, Line2D]) -> None:
-    """Let the curves of `live_figure` become the grey ones of the run before."""
-    for name in ("loss", "rate"):
-        lines[f"{name} before"].set_data(*lines[name].get_data())
+    def begin(self) -> None:
+        """Let the last finished run become the grey one."""
+        for line, data in zip(self._before, self._finished, strict=True):
+            line.set_data(*data)
+
+    _finished: Sequence[Any] = (([], []), ([], []))
 
 
 def show(figure: Figure, alt: str) -> None:
@@ -147,7 +154,11 @@ def show(figure: Figure, alt: str) -> None:
 
     png = io.BytesIO()
     figure.savefig(png, format="png", metadata={"Software": None})
-    display({"image/png": png.getvalue(), "text/plain": facts(figure)}, raw=True, metadata={"image/png": {"alt": alt}})
+    display(
+        {"image/png": png.getvalue(), "text/plain": facts(figure)},
+        raw=True,
+        metadata={"image/png": {"alt": alt}},
+    )
     display(Markdown(f"*{alt}*"))
 
 
@@ -163,26 +174,27 @@ def facts(figure: Figure) -> str:
         lines.append(f"axes {axes.get_title()!r}")
         for axis, limits in ((x, axes.get_xlim()), (y, axes.get_ylim())):
             name = axis.get_label_text() or axis.axis_name
-            shown = "" if _has_unstable_limits(axes, axis) else f" {limits[0]:.3g} to {limits[1]:.3g}"
-            lines.append(f"  {name}: {axis.get_scale()}{shown}")
+            lines.append(f"  {name}: {axis.get_scale()} {limits[0]:.3g} to {limits[1]:.3g}")
         lines.extend(f"  {_line_facts(line)}" for line in axes.get_lines())
-        legend = axes.get_legend()
-        if legend:
+        lines.extend(f"  shaded {to_hex(tuple(np.ravel(area.get_facecolor())[:3]))}" for area in axes.collections)
+        if legend := axes.get_legend():
             lines.append("  legend: " + ", ".join(text.get_text() for text in legend.get_texts()))
     return "\n".join(lines)
 
 
 def _axis_plot(axes: Axes, records: Mapping[str, Record]) -> None:
     """Test error against base learning rate, with crosses and stars."""
-    top = 0.3
+    top = 0.35
     for label, record in records.items():
         look = _LOOKS[label]
         errors = record.final_test_error  # (S, R)
         median = np.median(errors, axis=0)
         unstable = significant_instability(record.loss, record.loss[:, :1])  # (S, R)
-        axes.fill_between(recipes.RATES, errors.min(axis=0), errors.max(axis=0), color=look["color"], alpha=0.15)
+        axes.fill_between(
+            recipes.RATES, errors.min(axis=0), errors.max(axis=0), color=look["color"], alpha=0.15
+        )
         (line,) = axes.plot(recipes.RATES, median, label=label, **look)
-        _mark_unstable(line, unstable.any(axis=0))
+        _mark_unstable(line, np.any(unstable, axis=0))
         crossed = unstable.mean(axis=0) > 0.5
         (crosses,) = axes.plot(
             recipes.RATES[crossed],
@@ -195,7 +207,14 @@ def _axis_plot(axes: Axes, records: Mapping[str, Record]) -> None:
         )
         _mark_unstable(crosses, np.full(crossed.sum(), True))
         best = int(np.argmin(median))
-        axes.plot(recipes.RATES[best], median[best], "*", color=look["color"], markersize=17, label=f"_best of {label}")
+        axes.plot(
+            recipes.RATES[best],
+            median[best],
+            "*",
+            color=look["color"],
+            markersize=17,
+            label=f"_best of {label}",
+        )
     axes.plot([], [], "x", color="black", markersize=11, label="significant instability")
     axes.plot([], [], "*", color="0.4", markersize=15, linestyle="none", label="best learning rate")
     axes.set(title="Digits, residual network, Momentum", xscale="log", ylim=(0, top))
@@ -218,7 +237,7 @@ def _loss_panel(axes: Axes, curves: Mapping[str, Array], references: Mapping[str
 def _log_windows(loss: Array, windows: int = 60) -> tuple[Array, Array]:
     """Means over windows equally wide on a log axis: single steps at first, where the spike is, then more."""
     edges = np.unique(np.round(np.geomspace(1, len(loss) + 1, windows + 1)).astype(int))
-    means = [loss[start - 1 : end - 1].mean() for start, end in zip(edges, edges[1:], strict=False)]
+    means = [loss[start - 1 : end - 1].mean() for start, end in itertools.pairwise(edges)]
     return edges[:-1], np.array(means)
 
 
@@ -230,26 +249,18 @@ def _mark_unstable(line: Line2D, unstable: Array, bound: float | None = None) ->
     setattr(line, _UNSTABLE, (unstable, bound))
 
 
-def _has_unstable_limits(axes: Axes, axis: Any) -> bool:
-    """Whether the axis took its limits from data that include unstable points."""
-    automatic = axes.get_autoscalex_on() if axis is axes.get_xaxis() else axes.get_autoscaley_on()
-    marks: Iterable[tuple[Array, Any]] = (getattr(line, _UNSTABLE, (np.zeros(0), 0)) for line in axes.get_lines())
-    return axis is axes.get_yaxis() and automatic and any(np.any(unstable) for unstable, _ in marks)
-
-
 def _line_facts(line: Line2D) -> str:
     x, y = (np.asarray(values, dtype=float) for values in line.get_data())
     unstable, bound = getattr(line, _UNSTABLE, (np.zeros(len(y), dtype=bool), None))
-    colour = matplotlib.colors.to_hex(line.get_color())
-    parts = [f"{line.get_label()!r} {colour} {line.get_linestyle()} {line.get_marker()}: {len(y)} points"]
-    if not unstable.all():
-        parts.append(f"{np.sum(~np.isfinite(y[~unstable]))} not finite")
+    look = f"{to_hex(line.get_color())} {line.get_linestyle()} {line.get_marker()}"
+    parts = [f"{line.get_label()!r} {look}: {len(y)} points, {np.sum(~np.isfinite(y))} not finite"]
     if len(x):
         parts.append(f"x {x[0]:.3g} to {x[-1]:.3g}")
     if unstable.any():
         parts.append(f"{unstable.sum()} unstable")
-        above = x[np.flatnonzero(~(y <= bound))[:1]] if bound else []
-        parts.extend(f"first above {bound:g} at {step:.3g}" for step in above)
+    if unstable.any() and bound:
+        above = np.flatnonzero(~(y <= bound))[:1]
+        parts.extend(f"first above {bound:g} at {step:.3g}" for step in x[above])
     if not unstable.all() and np.isfinite(y[~unstable]).any():
         parts.append(_statistics(y[~unstable]))
     return ", ".join(parts)
@@ -257,5 +268,11 @@ def _line_facts(line: Line2D) -> str:
 
 def _statistics(y: Array) -> str:
     finite: Sequence[float] = y[np.isfinite(y)]
-    named = {"first": y[0], "last": y[-1], "mean": np.mean(finite), "min": np.min(finite), "max": np.max(finite)}
+    named = {
+        "first": y[0],
+        "last": y[-1],
+        "mean": np.mean(finite),
+        "min": np.min(finite),
+        "max": np.max(finite),
+    }
     return " ".join(f"{name} {value:.3g}" for name, value in named.items())

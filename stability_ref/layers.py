@@ -219,7 +219,9 @@ class Network:
 
     def initial(self, rng: np.random.Generator) -> Array:
         """The flat θ_0, shape (n,), float64."""
-        return np.concatenate([value.ravel() for layer in (self.first, self.rest) for value in layer.initial(rng)])
+        return np.concatenate(
+            [value.ravel() for layer in (self.first, self.rest) for value in layer.initial(rng)]
+        )
 
     def weights(self, flat: Array) -> list[Array]:
         """The layers' weights as views of a flat θ (or gradient) of shape (..., n)."""
@@ -233,7 +235,9 @@ class Network:
         h, _ = self.first.forward(weights[:split], images)
         return self.rest.forward(weights[split:], h)[0]
 
-    def loss_and_gradient(self, theta: Array, images: Array, targets: Array, loss: "Loss") -> tuple[Array, Array]:
+    def loss_and_gradient(
+        self, theta: Array, images: Array, targets: Array, loss: "Loss"
+    ) -> tuple[Array, Array]:
         """The loss, shape (...), and its gradient with respect to θ, shape (..., n)."""
         gradient = np.empty_like(theta)
         weights, gradients = self.weights(theta), self.weights(gradient)

@@ -11,7 +11,17 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from stability_ref.checks import finite_numbers, known, require, whole_number
-from stability_ref.layers import LOSSES, Dense, Layer, LayerNorm, Network, ReLU, Residual, Scale, Tanh
+from stability_ref.layers import (
+    LOSSES,
+    Dense,
+    Layer,
+    LayerNorm,
+    Network,
+    ReLU,
+    Residual,
+    Scale,
+    Tanh,
+)
 
 Array = np.ndarray
 NOTHING_TO_DRAW = np.zeros(0, dtype=np.intp)  # the rows of a problem that has no data
@@ -157,16 +167,30 @@ class DigitsProblem:
         known("block", block, BLOCKS)
         known("activation", activation, ACTIVATIONS)
         known("loss", loss, LOSSES)
-        for name, value in {"gain": gain, "head_gain": head_gain, "final_norm_gain": final_norm_gain}.items():
+        for name, value in {
+            "gain": gain,
+            "head_gain": head_gain,
+            "final_norm_gain": final_norm_gain,
+        }.items():
             require(finite_numbers(name, value).ndim == 0 and value > 0, name, "a number above 0", value)
         blocks, width = whole_number("blocks", blocks, 0), whole_number("width", width, 1)
         examples = whole_number("examples", examples, 1)
         require(examples <= 1200, "examples", "at most 1200", examples)
         if batch_size is not None:
-            require(whole_number("batch_size", batch_size, 1) <= examples, "batch_size", "at most examples", batch_size)
+            require(
+                whole_number("batch_size", batch_size, 1) <= examples,
+                "batch_size",
+                "at most examples",
+                batch_size,
+            )
         self.dtype = _float_dtype(dtype)
         has_final_norm = block in ("pre", "resn")
-        require(has_final_norm or final_norm_gain == 1, "final_norm_gain", "1 without a final norm", final_norm_gain)
+        require(
+            has_final_norm or final_norm_gain == 1,
+            "final_norm_gain",
+            "1 without a final norm",
+            final_norm_gain,
+        )
 
         act = ACTIVATIONS[activation]
         self.network = Network(
@@ -210,12 +234,16 @@ class DigitsProblem:
         measured = [self._evaluate_one(trial) for trial in theta]  # one at a time: it fits the cache
         return Evaluation(*np.array(measured).T)
 
-    def _evaluate_one(self, theta: Array) -> tuple[float, float, float]:
+    def _evaluate_one(self, theta: Array) -> tuple[Array, Array, Array]:
         train = self.network.forward(theta, self._images)
         test = self.network.forward(theta, self._test_images)
         right = test.argmax(axis=-1) == self._test_targets.argmax(axis=-1)
         right &= np.isfinite(test).all(axis=-1)  # NaN classifies nothing
-        return self._loss(train, self._targets)[0], self._loss(test, self._test_targets)[0], 1 - right.mean()
+        return (
+            self._loss(train, self._targets)[0],
+            self._loss(test, self._test_targets)[0],
+            1 - right.mean(),
+        )
 
 
 class Quadratic:
@@ -240,8 +268,15 @@ class Quadratic:
         self.curvatures = finite_numbers("curvatures", curvatures).astype(self.dtype)
         require(self.curvatures.ndim == 1, "curvatures", "a list of numbers", curvatures)
         self.size = self.floats_per_trial = self.curvatures.size
-        self._start = finite_numbers("start", np.ones(self.size) if start is None else start).astype(self.dtype)
-        require(self._start.shape == (self.size,), "start", f"{self.size} numbers, one a curvature", start)
+        self._start = finite_numbers("start", np.ones(self.size) if start is None else start).astype(
+            self.dtype
+        )
+        require(
+            self._start.shape == (self.size,),
+            "start",
+            f"{self.size} numbers, one a curvature",
+            start,
+        )
 
     def initial(self, seed: int) -> Array:
         """θ_0, the same for every seed, shape (n,)."""

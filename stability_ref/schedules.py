@@ -69,7 +69,11 @@ def linear(base: Rates, steps: int, final: Rates = 0.0) -> Schedule:
         >>> linear(1.0, steps=4)(np.arange(6))
         array([1.  , 0.75, 0.5 , 0.25, 0.  , 0.  ])
     """
-    base, T, final = _rates("base", base), whole_number("steps", steps, minimum=1), _rates("final", final)
+    base, T, final = (
+        _rates("base", base),
+        whole_number("steps", steps, minimum=1),
+        _rates("final", final),
+    )
 
     def schedule(t: Any) -> Any:
         x = np.minimum(_step(t), T) / T
@@ -103,7 +107,11 @@ def cosine(base: Rates, steps: int, final: Rates = 0.0) -> Schedule:
 
     Source: Loshchilov & Hutter 2017, without restarts.
     """
-    base, T, final = _rates("base", base), whole_number("steps", steps, minimum=1), _rates("final", final)
+    base, T, final = (
+        _rates("base", base),
+        whole_number("steps", steps, minimum=1),
+        _rates("final", final),
+    )
 
     def schedule(t: Any) -> Any:
         c = np.cos(math.pi * np.minimum(_step(t), T) / T)
@@ -165,7 +173,7 @@ def piecewise_constant(base: Rates, boundaries: Sequence[int], factors: Sequence
     """
     base = _rates("base", base)
     T = [whole_number("boundaries", boundary, minimum=1) for boundary in boundaries]
-    require(T == sorted(set(T)), "boundaries", "rising", boundaries)
+    require(sorted(set(T)) == T, "boundaries", "rising", boundaries)
     require(len(factors) == len(T), "factors", f"one for each of the {len(T)} boundaries", factors)
     products = np.cumprod([1.0, *(_rates("factors", factor) for factor in factors)])
     return lambda t: _plain(base * products[np.searchsorted(T, _step(t), side="right")])
@@ -219,11 +227,18 @@ def make_schedule(name: str, base: Rates, **options: Any) -> Schedule:
     known("name", name, DECAYS)
     allowed = list(inspect.signature(DECAYS[name]).parameters)[1:]
     for option in options:
-        require(option in allowed, f"an option of {name}", "one of " + (", ".join(allowed) or "none"), option)
+        require(
+            option in allowed,
+            f"an option of {name}",
+            "one of " + (", ".join(allowed) or "none"),
+            option,
+        )
     try:
         return DECAYS[name](base, **options)
     except TypeError as error:
-        raise ValueError(f"{name} needs {', '.join(allowed)}, but {', '.join(options) or 'nothing'} came") from error
+        raise ValueError(
+            f"{name} needs {', '.join(allowed)}, but {', '.join(options) or 'nothing'} came"
+        ) from error
 
 
 @printed

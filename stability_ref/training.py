@@ -114,11 +114,21 @@ def run(
     order = np.stack([problem.batches(seed, steps) for seed in seeds])  # (S, T, batch)
     trials = np.array([(s, r) for s in range(len(seeds)) for r in range(settings)])
     share = max(1, CACHE_BYTES // (problem.floats_per_trial * problem.dtype.itemsize))
-    np.empty(31 << 20, np.uint8)  # teaches glibc to keep freed memory: no page faults at every step, 2.5x faster
-    with _one_blas_thread(), np.errstate(all="ignore"), contextlib.suppress(KeyboardInterrupt, _Stopped):
+    np.empty(
+        31 << 20, np.uint8
+    )  # teaches glibc to keep freed memory: no page faults at every step, 2.5x faster
+    with (
+        _one_blas_thread(),
+        np.errstate(all="ignore"),
+        contextlib.suppress(KeyboardInterrupt, _Stopped),
+    ):
         for first in range(0, len(trials), share):
             s, r = trials[first : first + share].T
-            theta = np.stack([problem.initial(seed) for seed in np.array(seeds)[s]]) if start is None else start[s, r]
+            theta = (
+                np.stack([problem.initial(seed) for seed in np.array(seeds)[s]])
+                if start is None
+                else start[s, r]
+            )
             chosen = {name: value[r, None] for name, value in varied.items()}
             _train_chunk(problem, rule, theta, chosen, order, (s, r), record, on_step, done=first * steps)
     return record
@@ -175,7 +185,9 @@ def _empty_record(
     problem: Problem, rates: Array, seeds: int, steps: int, evaluate_every: int | None
 ) -> Record:
     settings = len(rates)
-    evaluated_at = np.append(np.arange(0, steps, evaluate_every or steps + 1), steps)[evaluate_every is None :]
+    evaluated_at = np.append(np.arange(0, steps, evaluate_every or steps + 1), steps)[
+        evaluate_every is None :
+    ]
 
     def unmeasured(*shape: int) -> Array:
         return np.full((seeds, settings, *shape), np.nan)
@@ -201,7 +213,12 @@ def _rule(rule: str | Rule) -> Rule:
 
 
 def _seeds(seeds: Sequence[int]) -> list[int]:
-    require(isinstance(seeds, Sequence | np.ndarray) and len(seeds), "seeds", "a list of at least one seed", seeds)
+    require(
+        isinstance(seeds, Sequence | np.ndarray) and len(seeds),
+        "seeds",
+        "a list of at least one seed",
+        seeds,
+    )
     numbers = [whole_number("seeds", seed, minimum=0) for seed in seeds]
     require(len(set(numbers)) == len(numbers), "seeds", "different from one another", seeds)
     return numbers
@@ -209,10 +226,20 @@ def _seeds(seeds: Sequence[int]) -> list[int]:
 
 def _rates(schedule: Schedule, steps: int) -> Array:
     """The rates of all settings at all steps, shape (R, T)."""
-    require(callable(schedule), "schedule", "a callable of the step t, such as schedules.constant(0.1)", schedule)
+    require(
+        callable(schedule),
+        "schedule",
+        "a callable of the step t, such as schedules.constant(0.1)",
+        schedule,
+    )
     rows = [np.ravel(schedule(t)) for t in range(steps)]
     allowed = "as many rates at every step, at least one"
-    require(len({len(row) for row in rows}) == 1 and len(rows[0]), "schedule", allowed, {len(row) for row in rows})
+    require(
+        len({len(row) for row in rows}) == 1 and len(rows[0]),
+        "schedule",
+        allowed,
+        {len(row) for row in rows},
+    )
     rates = finite_numbers("schedule", np.stack(rows, axis=-1), "finite at every step")
     require((rates >= 0).all(), "schedule", "at least 0 at every step", float(rates.min()))
     return rates
@@ -222,8 +249,15 @@ def _constants(rule: Rule, constants: Mapping[str, Any]) -> dict[str, Array]:
     name_of_rule = rule.update.__name__
     for name in constants:
         none = f"left out: {name_of_rule} has no constants"
-        require(name in rule.defaults, f"a constant of {name_of_rule}", "one of " + ", ".join(rule.defaults) or none, name)
-    values = {name: finite_numbers(name, constants.get(name, default)) for name, default in rule.defaults.items()}
+        require(
+            name in rule.defaults,
+            f"a constant of {name_of_rule}",
+            "one of " + ", ".join(rule.defaults) or none,
+            name,
+        )
+    values = {
+        name: finite_numbers(name, constants.get(name, default)) for name, default in rule.defaults.items()
+    }
     for name, value in values.items():
         require(value in rule.domains[name], name, f"in {rule.domains[name]}", constants.get(name))
     return values
@@ -239,7 +273,10 @@ def _threshold(clip_threshold: Any) -> dict[str, Array]:
 
 def _settings(rates: Array, varied: Mapping[str, Array]) -> int:
     """R, the one number of settings that rates, constants and threshold agree on."""
-    sizes = {"schedule": len(rates), **{name: value.size for name, value in varied.items() if value.size > 1}}
+    sizes = {
+        "schedule": len(rates),
+        **{name: value.size for name, value in varied.items() if value.size > 1},
+    }
     settings = max(sizes.values())
     for name, size in sizes.items():
         require(size in (1, settings), name, f"one value or {settings}, like the other settings", size)

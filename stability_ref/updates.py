@@ -366,7 +366,7 @@ class Rule(NamedTuple):
     domains: dict[str, Domain]  # where each constant may lie
 
 
-def _row(update: Callable, init: Callable) -> Rule:
+def _row(update: Callable[..., Any], init: Callable[..., Any]) -> Rule:
     """Read a rule's row off its signature, so that no default stands twice."""
     parameters = inspect.signature(update).parameters
     constants = {name: p.default for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY}

@@ -64,9 +64,7 @@ def test_an_older_python_is_refused_before_anything_is_imported(monkeypatch):
 def test_only_the_standard_library_is_imported():
     tree = ast.parse(DEV.read_text(encoding="utf-8"))
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
-    names = {
-        getattr(node, "module", None) or alias.name for node in imports for alias in node.names
-    }
+    names = {getattr(node, "module", None) or alias.name for node in imports for alias in node.names}
     assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names
 
 
@@ -152,9 +150,7 @@ def test_the_environment_is_made_and_then_remembered(project, ran):
     made, installed = ran
     assert made == [sys.executable, "-m", "venv", "--clear", str(project / ".venv")]
     assert installed[-4:] == ["--constraint", "constraints.txt", "--editable", ".[notebooks,torch]"]
-    assert (
-        "fetchNews" in (dev.ENVIRONMENT / "share/jupyter/lab/settings/overrides.json").read_text()
-    )
+    assert "fetchNews" in (dev.ENVIRONMENT / "share/jupyter/lab/settings/overrides.json").read_text()
     assert dev.fingerprint() in dev.STAMP.read_text()
 
 
@@ -214,9 +210,7 @@ def test_cuda_without_a_gpu_is_refused_with_the_ways_round_it(ran):
 def test_cuda_is_taken_if_asked_for_or_needed_or_there(ran, monkeypatch):
     dev.make_environment(["torch"], accept_cuda=True)
     assert "pip" in ran[-1]
-    installed = (
-        dev.ENVIRONMENT / f"lib/python3.11/site-packages/torch-{dev.pinned_torch()}.dist-info"
-    )
+    installed = dev.ENVIRONMENT / f"lib/python3.11/site-packages/torch-{dev.pinned_torch()}.dist-info"
     installed.mkdir(parents=True)
     dev.refuse_unwanted_cuda()
     installed.rmdir()
@@ -276,9 +270,7 @@ def test_every_check_runs_even_if_one_fails(monkeypatch, capsys):
 def test_arguments_go_to_pytest_alone(project, ran, monkeypatch):
     monkeypatch.setattr(dev, "is_installed", lambda extras: True)
     assert dev.main(["test", "tests/test_dev.py", "-k", "a or b", "-x"]) == 0
-    assert [command[2:] for command in ran] == [
-        ["pytest", "tests/test_dev.py", "-k", "a or b", "-x"]
-    ]
+    assert [command[2:] for command in ran] == [["pytest", "tests/test_dev.py", "-k", "a or b", "-x"]]
 
 
 def test_benchmarks_and_notebooks_get_their_arguments(project, ran, monkeypatch):

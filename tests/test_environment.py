@@ -16,9 +16,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = PROJECT["optional-dependencies"]
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "torch": "pytorch-cpu"}
 
-REGISTRY_HOST = re.compile(
-    r"(pypi|pythonhosted)\.org|npmjs\.(com|org)|(deb|ftp|security)\.debian\.org"
-)
+REGISTRY_HOST = re.compile(r"(pypi|pythonhosted)\.org|npmjs\.(com|org)|(deb|ftp|security)\.debian\.org")
 PYTORCH_INDEX = re.compile(r"download\.pytorch\.org")
 MACHINE_PATH = re.compile(r"(?<![\w.])/(home|opt|root|tmp|Users|work)/\w")
 
@@ -33,9 +31,7 @@ def tracked_files():
     """The files that git keeps, with their text."""
     if shutil.which("git") is None or not (ROOT / ".git").exists():
         pytest.skip("not a git checkout, so there are no tracked files to read")
-    listed = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     paths = [ROOT / name for name in listed.stdout.split("\0") if name]
     return {
         path.relative_to(ROOT).as_posix(): path.read_bytes().decode(errors="replace")

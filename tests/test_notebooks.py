@@ -125,9 +125,7 @@ def test_outputs_are_compared_but_for_widgets(code_cells):
 
 def test_every_picture_is_said_in_words(code_cells):
     problems = {
-        cell["id"]: found
-        for cell in code_cells
-        if (found := alternative_texts_are_missing(cell["outputs"]))
+        cell["id"]: found for cell in code_cells if (found := alternative_texts_are_missing(cell["outputs"]))
     }
     assert problems == {}
 
