@@ -50,8 +50,8 @@ def finite_numbers(
     """
     try:
         array = np.asarray(value)
-        array = array if array.dtype.kind == "f" else array.astype(np.float64)
-    except (TypeError, ValueError):
-        array = np.array(np.nan)
-    require(array.size and np.isfinite(array).all(), argument, allowed, value)
-    return array
+    except ValueError:  # lists of different lengths
+        array = np.array(None)
+    is_real = array.dtype.kind in "fiu"
+    require(is_real and array.size and np.isfinite(array).all(), argument, allowed, value)
+    return array if array.dtype.kind == "f" else array.astype(np.float64)

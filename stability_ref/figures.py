@@ -176,7 +176,8 @@ def facts(figure: Figure) -> str:
             name = axis.get_label_text() or axis.axis_name
             lines.append(f"  {name}: {axis.get_scale()} {limits[0]:.3g} to {limits[1]:.3g}")
         lines.extend(f"  {_line_facts(line)}" for line in axes.get_lines())
-        lines.extend(f"  shaded {to_hex(tuple(np.ravel(area.get_facecolor())[:3]))}" for area in axes.collections)
+        for area in axes.collections:
+            lines.append(f"  shaded {to_hex(tuple(np.ravel(area.get_facecolor())[:3]))}")
         if legend := axes.get_legend():
             lines.append("  legend: " + ", ".join(text.get_text() for text in legend.get_texts()))
     return "\n".join(lines)

@@ -246,15 +246,9 @@ def _rates(schedule: Schedule, steps: int) -> Array:
 
 
 def _constants(rule: Rule, constants: Mapping[str, Any]) -> dict[str, Array]:
-    name_of_rule = rule.update.__name__
+    known_names = ", ".join(rule.defaults) or "none, for it has none"
     for name in constants:
-        none = f"left out: {name_of_rule} has no constants"
-        require(
-            name in rule.defaults,
-            f"a constant of {name_of_rule}",
-            "one of " + ", ".join(rule.defaults) or none,
-            name,
-        )
+        require(name in rule.defaults, f"a constant of {rule.update.__name__}", f"one of {known_names}", name)
     values = {
         name: finite_numbers(name, constants.get(name, default)) for name, default in rule.defaults.items()
     }
@@ -273,16 +267,13 @@ def _threshold(clip_threshold: Any) -> dict[str, Array]:
 
 def _settings(rates: Array, varied: Mapping[str, Array]) -> int:
     """R, the one number of settings that rates, constants and threshold agree on."""
-    sizes = {
-        "schedule": len(rates),
-        **{name: value.size for name, value in varied.items() if value.size > 1},
-    }
-    settings = max(sizes.values())
-    for name, size in sizes.items():
-        require(size in (1, settings), name, f"one value or {settings}, like the other settings", size)
     for name, value in varied.items():
         require(value.ndim <= 1, name, "a number or a list of numbers", value.shape)
-    return settings
+    sizes = {"schedule": len(rates), **{name: value.size for name, value in varied.items()}}
+    several = {name: size for name, size in sizes.items() if size > 1}
+    names, agree = " and ".join(several), len(set(several.values())) <= 1
+    require(agree, names, "one value each, or equally many", list(several.values()))
+    return max(sizes.values())
 
 
 def _start(theta0: Any, problem: Problem, seeds: int, settings: int) -> Array | None:

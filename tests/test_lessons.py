@@ -1,0 +1,28 @@
+"""Code beside its equation: the source as it runs, without decorator and docstring."""
+
+from stability_ref import schedules, updates
+from stability_ref.lessons import code_of
+
+
+def test_the_code_is_the_equations_and_nothing_else():
+    assert code_of(updates.momentum).splitlines()[-4:] == [
+        "    (v,) = state",
+        "    v = gamma * v + g",
+        "    theta = theta - eta * v",
+        "    return theta, MomentumState(v)",
+    ]
+    assert code_of(updates.momentum).startswith("def momentum(")
+    assert '"""' not in code_of(updates.adam)
+
+
+def test_nested_functions_stay():
+    code = code_of(schedules.prepend_warmup)
+    assert "def warmed_up(" in code
+    assert "@printed" not in code
+
+
+def test_a_function_without_docstring_is_shown_whole():
+    def plain(x):
+        return x + 1
+
+    assert code_of(plain) == "def plain(x):\n    return x + 1"
