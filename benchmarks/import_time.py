@@ -30,7 +30,8 @@ def measure() -> str:
     return "\n\n".join(
         [
             f"Cold processes that import NumPy, alone or with stability_ref's {', '.join(MODULES)}: "
-            f"medians of {ROUNDS} interleaved rounds, quartiles in brackets; what is added is taken round by round.",
+            f"medians of {ROUNDS} interleaved rounds, quartiles in brackets; "
+            "what is added is taken round by round.",
             table(["", "ms"], rows),
             f"Less than {TARGET:g} ms added: {said}. Loaded of {', '.join(HEAVY)}: {loaded() or 'none'}.",
         ]

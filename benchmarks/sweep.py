@@ -19,13 +19,13 @@ OUTLIER = 0.05  # nats, of any trial's
 NAMES = {"ours": "stability_ref", "jax": "JAX, jit of vmap of scan"}
 PHASES = {"import": "import", "load": "load digits", "compile": "compile", "run": "run"}
 
-INTRODUCTION = f"""{RATES} rates x {SEEDS} seeds x {STEPS} steps of Adam, batch {BATCH}, float32; batches and first weights
-are the same for both. A cold process is a new Python that imports, loads the digits, compiles (JAX),
-trains and ends; the whole is the time that its parent waited, and JAX's compilation cache is off. Ours has
-one thread, records gradient norms too and evaluates at the end. Steady is the second call in a process of
-its own. The mean losses of a trial's last {LAST_STEPS} steps must agree within {TOLERANCE:.0%} in the median of the trials
-and within {OUTLIER:g} nats in all. Medians of {ROUNDS} interleaved rounds in seconds, quartiles in brackets; ratios
-are taken round by round."""
+INTRODUCTION = f"""{RATES} rates x {SEEDS} seeds x {STEPS} steps of Adam, batch {BATCH}, float32; batches
+and first weights are the same for both. A cold process is a new Python that imports, loads the digits,
+compiles (JAX), trains and ends; the whole is the time that its parent waited, and JAX's compilation cache
+is off. Ours has one thread, records gradient norms too and evaluates at the end. Steady is the second call
+in a process of its own. The mean losses of a trial's last {LAST_STEPS} steps must agree within
+{TOLERANCE:.0%} in the median of the trials and within {OUTLIER:g} nats in all. Medians of {ROUNDS}
+interleaved rounds in seconds, quartiles in brackets; ratios are taken round by round."""
 
 
 def measure() -> str:
@@ -60,7 +60,8 @@ def refuse_unequal_work(processes: dict[str, list[dict[str, Any]]]) -> None:
     typical, worst = np.median(np.abs(jax / ours - 1)), np.abs(jax - ours).max()
     if not (typical <= TOLERANCE and worst <= OUTLIER):
         raise AssertionError(
-            f"JAX does other work: its final losses differ by {typical:.1%} in the median and by up to {worst:.2g}"
+            f"JAX does other work: its final losses differ by {typical:.1%} in the median, "
+            f"by up to {worst:.2g} nats"
         )
 
 

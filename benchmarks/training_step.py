@@ -42,12 +42,12 @@ def measure() -> str:
     return "\n\n".join([INTRODUCTION, *sections])
 
 
-INTRODUCTION = f"""Adam, batch {BATCH}, float32; batches and first weights are the same for everybody. Before
-anything is timed, the losses of the first {CHECKED_STEPS} steps must agree within {TOLERANCE:g}. A step's time is
-that of a long run less that of one of {SHORT} steps, over the difference in steps, so that neither set-up nor
-evaluation counts. Ours is `training.run`, on one thread, which also records gradient norms; PyTorch has one
-thread where nothing is said, JAX what it takes. 32 trials are 4 seeds with 8 rates. Medians of {ROUNDS}
-interleaved rounds, quartiles in brackets; ratios are taken round by round."""
+INTRODUCTION = f"""Adam, batch {BATCH}, float32; batches and first weights are the same for everybody.
+Before anything is timed, the losses of the first {CHECKED_STEPS} steps must agree within {TOLERANCE:g}. A
+step's time is that of a long run less that of one of {SHORT} steps, over the difference in steps, so that
+neither set-up nor evaluation counts. Ours is `training.run`, on one thread, which also records gradient
+norms; PyTorch has one thread where nothing is said, JAX what it takes. 32 trials are 4 seeds with 8 rates.
+Medians of {ROUNDS} interleaved rounds, quartiles in brackets; ratios are taken round by round."""
 
 
 def contenders(work: Trials) -> dict[str, Contender]:
