@@ -1,7 +1,31 @@
 """The executable edition of the Deep Learning Tuning Playbook's chapter on optimization failures.
 
-Reading order: equations, updates, schedules, clipping, layers, problems, training, diagnosis, figures,
-widgets. Ids such as R5 or S1 are clauses of the playbook.
+Reading order: equations, updates, schedules, clipping, layers, problems, training, diagnosis, recipes; these
+need NumPy alone and come with `import stability_ref`. figures (matplotlib), widgets (ipywidgets) and lessons
+(IPython) are imported by name. Ids such as R5 or S1 are clauses of the playbook.
 """
 
+from stability_ref import (
+    clipping,
+    diagnosis,
+    equations,
+    layers,
+    problems,
+    recipes,
+    schedules,
+    training,
+    updates,
+)
+
+__all__ = [
+    "clipping",
+    "diagnosis",
+    "equations",
+    "layers",
+    "problems",
+    "recipes",
+    "schedules",
+    "training",
+    "updates",
+]
 __version__ = "0.1.0"
