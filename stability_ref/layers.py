@@ -14,6 +14,8 @@ Sums and means over a short last axis are products with a vector of ones: severa
 NumPy's own reductions there, and the same for one trial as for many, bit for bit.
 """
 
+from __future__ import annotations  # naming np.random in a type would import it
+
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -236,7 +238,7 @@ class Network:
         return self.rest.forward(weights[split:], h)[0]
 
     def loss_and_gradient(
-        self, theta: Array, images: Array, targets: Array, loss: "Loss"
+        self, theta: Array, images: Array, targets: Array, loss: Loss
     ) -> tuple[Array, Array]:
         """The loss, shape (...), and its gradient with respect to θ, shape (..., n)."""
         gradient = np.empty_like(theta)

@@ -36,7 +36,7 @@ class Record:
     train_loss: Array  # (S, R, E) mean over the whole training set
     test_loss: Array  # (S, R, E) mean over the test set
     test_error: Array  # (S, R, E) share of the test set classified wrongly
-    theta: Array  # (S, R, n) the final parameters
+    theta: Array  # (S, R, n) the final parameters; current at every step where on_step is given
     steps_done: Array  # (S, R) steps that were made: T, unless the run was stopped
 
     @property
@@ -93,16 +93,13 @@ def run(
         >>> record.loss[0, :, -1] < record.loss[0, :, 0]
         array([ True, False])
 
-    With a progress bar::
-
-        with tqdm() as bar:
-            run(..., on_step=lambda done, total, record: bar.reset(total) or bar.update(done))
+    `widgets.progress` makes a progress bar of it.
     """
     rule = _rule(rule)
     steps = whole_number("steps", steps, minimum=1)
     seeds = _seeds(seeds)
     rates = _rates(schedule, steps)
-    varied = {**_constants(rule, constants or {}), **_threshold(clip_threshold)}
+    varied = _constants(rule, constants or {}, problem.dtype) | _threshold(clip_threshold)
     settings = _settings(rates, varied)
     start = _start(theta0, problem, len(seeds), settings)
     if evaluate_every is not None:
@@ -111,26 +108,18 @@ def run(
     rates = np.broadcast_to(rates, (settings, steps)).astype(problem.dtype)
     varied = {name: np.broadcast_to(value, settings).astype(problem.dtype) for name, value in varied.items()}
     record = _empty_record(problem, rates, len(seeds), steps, evaluate_every)
-    order = np.stack([problem.batches(seed, steps) for seed in seeds])  # (S, T, batch)
+    order = [problem.batches(seed, steps) for seed in seeds]
+    if start is None:
+        start = np.repeat([[problem.initial(seed)] for seed in seeds], settings, axis=1)
     trials = np.array([(s, r) for s in range(len(seeds)) for r in range(settings)])
     share = max(1, CACHE_BYTES // (problem.floats_per_trial * problem.dtype.itemsize))
-    np.empty(
-        31 << 20, np.uint8
-    )  # teaches glibc to keep freed memory: no page faults at every step, 2.5x faster
-    with (
-        _one_blas_thread(),
-        np.errstate(all="ignore"),
-        contextlib.suppress(KeyboardInterrupt, _Stopped),
-    ):
+    stops = contextlib.suppress(KeyboardInterrupt, _Stopped)
+    _keep_freed_memory()
+    with _one_blas_thread(), np.errstate(all="ignore"), stops:
         for first in range(0, len(trials), share):
             s, r = trials[first : first + share].T
-            theta = (
-                np.stack([problem.initial(seed) for seed in np.array(seeds)[s]])
-                if start is None
-                else start[s, r]
-            )
             chosen = {name: value[r, None] for name, value in varied.items()}
-            _train_chunk(problem, rule, theta, chosen, order, (s, r), record, on_step, done=first * steps)
+            _train_chunk(problem, rule, start[s, r], chosen, order, (s, r), record, on_step, first * steps)
     return record
 
 
@@ -143,7 +132,7 @@ def _train_chunk(
     rule: Rule,
     theta: Array,  # (K, n)
     constants: dict[str, Array],  # (K, 1) each; the clipping threshold among them
-    order: Array,  # (S, T, batch)
+    order: list[Array],  # S arrays (T, batch)
     place: tuple[Array, Array],  # (K,) the seed's and the setting's place of each trial
     record: Record,
     on_step: OnStep | None,
@@ -157,21 +146,22 @@ def _train_chunk(
     sources = s[:1] if (s == s[0]).all() else s  # trials of one seed share their batches
     evaluations = {int(t): e for e, t in enumerate(record.evaluated_at)}
     state = rule.init(theta)
-    for t in range(steps):
-        if t in evaluations:
-            _evaluate(problem, theta, record, (*place, evaluations[t]))
-        loss, g = problem.loss_and_gradient(theta, order[sources, t])
-        if threshold is None:
-            norm = gradient_norm(g)
-        else:
-            g, norm = clip(g, threshold[:, 0])
-        theta, state = rule.update(theta, g, state, rates[t], **constants)
-        record.loss[s, r, t], record.gradient_norm[s, r, t] = loss, norm
+    try:
+        for t in range(steps):
+            if t in evaluations:
+                _evaluate(problem, theta, record, (*place, evaluations[t]))
+            loss, g = problem.loss_and_gradient(theta, np.array([order[seed][t] for seed in sources]))
+            g, norm = (g, gradient_norm(g)) if threshold is None else clip(g, threshold[:, 0])
+            record.loss[s, r, t], record.gradient_norm[s, r, t] = loss, norm
+            theta, state = rule.update(theta, g, state, rates[t], **constants)
+            record.steps_done[s, r] = t + 1
+            if on_step is not None:
+                record.theta[s, r] = theta
+                if on_step(done + (t + 1) * len(s), total, record) is True:
+                    raise _Stopped
+        _evaluate(problem, theta, record, (*place, evaluations[steps]))
+    finally:
         record.theta[s, r] = theta
-        record.steps_done[s, r] = t + 1
-        if on_step is not None and on_step(done + (t + 1) * len(s), total, record) is True:
-            raise _Stopped
-    _evaluate(problem, theta, record, (*place, evaluations[steps]))
 
 
 def _evaluate(problem: Problem, theta: Array, record: Record, place: tuple[Array, Array, int]) -> None:
@@ -185,9 +175,8 @@ def _empty_record(
     problem: Problem, rates: Array, seeds: int, steps: int, evaluate_every: int | None
 ) -> Record:
     settings = len(rates)
-    evaluated_at = np.append(np.arange(0, steps, evaluate_every or steps + 1), steps)[
-        evaluate_every is None :
-    ]
+    regular = range(0, steps, evaluate_every) if evaluate_every else ()
+    evaluated_at = np.array([*regular, steps])
 
     def unmeasured(*shape: int) -> Array:
         return np.full((seeds, settings, *shape), np.nan)
@@ -213,12 +202,8 @@ def _rule(rule: str | Rule) -> Rule:
 
 
 def _seeds(seeds: Sequence[int]) -> list[int]:
-    require(
-        isinstance(seeds, Sequence | np.ndarray) and len(seeds),
-        "seeds",
-        "a list of at least one seed",
-        seeds,
-    )
+    is_list = isinstance(seeds, Sequence | np.ndarray) and len(seeds)
+    require(is_list, "seeds", "a list of at least one seed", seeds)
     numbers = [whole_number("seeds", seed, minimum=0) for seed in seeds]
     require(len(set(numbers)) == len(numbers), "seeds", "different from one another", seeds)
     return numbers
@@ -226,26 +211,19 @@ def _seeds(seeds: Sequence[int]) -> list[int]:
 
 def _rates(schedule: Schedule, steps: int) -> Array:
     """The rates of all settings at all steps, shape (R, T)."""
-    require(
-        callable(schedule),
-        "schedule",
-        "a callable of the step t, such as schedules.constant(0.1)",
-        schedule,
-    )
+    allowed = "a callable of the step t, such as schedules.constant(0.1)"
+    require(callable(schedule), "schedule", allowed, schedule)
     rows = [np.ravel(schedule(t)) for t in range(steps)]
-    allowed = "as many rates at every step, at least one"
+    counts = {len(row) for row in rows}
     require(
-        len({len(row) for row in rows}) == 1 and len(rows[0]),
-        "schedule",
-        allowed,
-        {len(row) for row in rows},
+        len(counts) == 1 and counts != {0}, "schedule", "as many rates at every step, at least one", counts
     )
     rates = finite_numbers("schedule", np.stack(rows, axis=-1), "finite at every step")
     require((rates >= 0).all(), "schedule", "at least 0 at every step", float(rates.min()))
     return rates
 
 
-def _constants(rule: Rule, constants: Mapping[str, Any]) -> dict[str, Array]:
+def _constants(rule: Rule, constants: Mapping[str, Any], dtype: np.dtype[Any]) -> dict[str, Array]:
     known_names = ", ".join(rule.defaults) or "none, for it has none"
     for name in constants:
         require(name in rule.defaults, f"a constant of {rule.update.__name__}", f"one of {known_names}", name)
@@ -253,7 +231,9 @@ def _constants(rule: Rule, constants: Mapping[str, Any]) -> dict[str, Array]:
         name: finite_numbers(name, constants.get(name, default)) for name, default in rule.defaults.items()
     }
     for name, value in values.items():
-        require(value in rule.domains[name], name, f"in {rule.domains[name]}", constants.get(name))
+        domain = rule.domains[name]
+        inside = value in domain and value.astype(dtype) in domain  # float32 may round up to 1
+        require(inside, name, f"in {domain} in {dtype}", constants.get(name))
     return values
 
 
@@ -284,6 +264,14 @@ def _start(theta0: Any, problem: Problem, seeds: int, settings: int) -> Array | 
     allowed = f"of shape ({n},), ({settings}, {n}) or ({seeds}, {settings}, {n})"
     require(array.shape in ((n,), (settings, n), (seeds, settings, n)), "theta0", allowed, array.shape)
     return np.broadcast_to(array, (seeds, settings, n)).astype(problem.dtype)
+
+
+def _keep_freed_memory() -> None:
+    """Allocating and freeing a large block teaches glibc to keep what is freed later.
+
+    Without it every step gives its arrays back to the system and faults them in again: 2.5 times slower.
+    """
+    np.empty(31 << 20, np.uint8)
 
 
 def _one_blas_thread() -> contextlib.AbstractContextManager[Any]:

@@ -182,7 +182,7 @@ REFUSED = {
     "a constant of adam must be one of beta1, beta2, epsilon": {"rule": "adam", "constants": {"gamma": 0.9}},
     "a constant of sgd must be one of none": {"rule": "sgd", "constants": {"gamma": 0.9}},
     r"gamma must be in \[0, 1\)": {"constants": {"gamma": 1.0}},
-    r"gamma must be in \[0, 1\), but \[0.5, -0.1\]": {"constants": {"gamma": [0.5, -0.1]}},
+    r"gamma must be in \[0, 1\) in float64, but \[0.5, -0.1\]": {"constants": {"gamma": [0.5, -0.1]}},
     "gamma must be a finite number": {"constants": {"gamma": np.nan}},
     r"schedule and gamma must be one value each, or equally many, but \[2, 3\] came": {
         "constants": {"gamma": [0.1, 0.2, 0.3]},
@@ -216,6 +216,12 @@ def test_a_rate_that_rounds_to_zero_or_overflows_in_float32_is_a_result():
     record = run(bowl, "sgd", constant([1e-60, 1e30]), 5)
     assert record.loss[0, 0, -1] == record.loss[0, 0, 0]
     assert not np.isfinite(record.loss[0, 1, -1])
+
+
+def test_a_constant_that_float32_rounds_to_one_is_refused():
+    bowl = Quadratic([1.0], dtype=np.float32)
+    with pytest.raises(ValueError, match=r"beta2 must be in \[0, 1\) in float32, but 0.9999999999 came"):
+        run(bowl, "adam", constant(0.1), 5, constants={"beta2": 0.9999999999})
 
 
 def test_a_recipe_s_net_trains():
