@@ -17,6 +17,7 @@ import importlib.util
 import json
 import os
 import re
+import secrets
 import shutil
 import socket
 import subprocess
@@ -198,18 +199,23 @@ def lab(reset: bool, port: int | None, browser: bool) -> int:
     """Opens JupyterLab on the student's copy of the first lesson."""
     free = free_port(port)
     first_lesson = make_working_copy(reset)
-    address = quote(first_lesson.relative_to(ROOT).as_posix())
+    # Without the query the file browser would open in the lesson's folder, away from stability_ref/.
+    start = f"/lab/tree/{quote(first_lesson.relative_to(ROOT).as_posix())}?file-browser-path=/"
     command = [str(environment_python()), "-m", "jupyterlab"]
     command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={free}"]
     command += ["--ServerApp.port_retries=0", f"--ServerApp.root_dir={ROOT}"]
-    command += [f"--LabApp.default_url=/lab/tree/{address}"]
+    command += [f"--LabApp.default_url={start}"]
+    # The address that Jupyter would print has its token after a second question mark and does not work.
+    command += ["--Application.log_level=ERROR"]
+    os.environ["JUPYTER_TOKEN"] = secrets.token_hex(24)
     if not browser:
         command += ["--no-browser"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         # Jupyter refuses root; in a container there is often nobody else, and it stays on loopback.
         print("You are root, so JupyterLab is started with --allow-root.")
         command += ["--allow-root"]
-    print("Starting JupyterLab; Ctrl-C here stops it.")
+    print("Starting JupyterLab; Ctrl-C here stops it. In a few seconds it is at")
+    print(f"    http://127.0.0.1:{free}{start}&token={os.environ['JUPYTER_TOKEN']}")
     return become(command)
 
 

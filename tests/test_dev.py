@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import os
 import re
 import runpy
 import shutil
@@ -239,18 +240,22 @@ def test_an_unknown_argument_is_refused(capsys):
 
 
 @pytest.mark.parametrize("root", [True, False])
-def test_lab_opens_the_first_lesson_on_loopback_with_a_token(project, monkeypatch, root):
+def test_lab_opens_the_first_lesson_on_loopback_with_a_token(project, monkeypatch, capsys, root):
     commands = []
+    monkeypatch.setenv("JUPYTER_TOKEN", "another session's")
     monkeypatch.setattr(dev, "become", commands.append)
     monkeypatch.setattr(dev.os, "geteuid", lambda: 0 if root else 1000, raising=False)
     dev.lab(reset=False, port=None, browser=False)
     (command,) = commands
-    assert "--LabApp.default_url=/lab/tree/my_notebooks/01_first.ipynb" in command
+    assert "--LabApp.default_url=/lab/tree/my_notebooks/01_first.ipynb?file-browser-path=/" in command
     assert f"--ServerApp.root_dir={project}" in command
     assert "--ServerApp.ip=127.0.0.1" in command
     assert "--no-browser" in command
     assert ("--allow-root" in command) is root
     assert not any("token" in word or "password" in word for word in command)
+    token = os.environ["JUPYTER_TOKEN"]
+    assert re.fullmatch(r"[0-9a-f]{48}", token)
+    assert f"/my_notebooks/01_first.ipynb?file-browser-path=/&token={token}\n" in capsys.readouterr().out
 
 
 def test_every_check_runs_even_if_one_fails(monkeypatch, capsys):

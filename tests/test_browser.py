@@ -1,0 +1,209 @@
+"""The lesson on warmup as a student meets it: JupyterLab in a real browser, every cell, every slider.
+
+The pictures that it keeps in screenshots/ are for looking at.
+"""
+
+import base64
+import contextlib
+import importlib.util
+import io
+import os
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import dev
+
+LESSON = "03_warmup.ipynb"
+ROOT = Path(dev.__file__).resolve().parent
+SCREENSHOTS = ROOT / "screenshots"
+SENTENCE = re.compile(r"^(Highest training loss .*; final test error .*%\.|The loss is not finite from .*)$")
+PIXELS = """picture => {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [picture.naturalWidth, picture.naturalHeight];
+    canvas.getContext("2d").drawImage(picture, 0, 0);
+    return canvas.toDataURL();
+}"""
+WATCH_PLACES = """picture => {
+    window.places = new Set();
+    const look = () => {
+        const {x, y, width, height} = picture.getBoundingClientRect();
+        window.places.add([x, y, width, height].join(" "));
+        window.watching = requestAnimationFrame(look);
+    };
+    look();
+}"""
+
+
+def test_ci_has_a_browser():
+    if os.environ.get("CI") == "true":
+        assert missing() is None, f"CI must try the lesson in a browser: {missing()}"
+
+
+def missing():
+    """What is not installed here, or None."""
+    if importlib.util.find_spec("playwright") is None:
+        return "no playwright: pip install playwright"
+    from tests.browser import CHROMIUM_NAMES, find_chromium
+
+    if find_chromium() is None:
+        return f"no Chromium: none of {', '.join(CHROMIUM_NAMES)} is installed, and CHROMIUM names none"
+    return None
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """The lesson, opened at the address that dev.py prints; no cell has run."""
+    if missing():
+        pytest.skip(missing())
+    from tests import browser
+
+    project = tmp_path_factory.mktemp("course") / "project"
+    shutil.copytree(ROOT / "stability_ref", project / "stability_ref")
+    (project / "notebooks").mkdir()
+    shutil.copyfile(ROOT / "notebooks" / LESSON, project / "notebooks" / LESSON)
+    SCREENSHOTS.mkdir(exist_ok=True)
+    with browser.jupyterlab(project) as address, browser.chromium_page() as page:
+        browser.open_lesson(page, address)
+        yield page
+
+
+@pytest.fixture(scope="module")
+def executed(page):
+    """The lesson after Run All Cells, its widget in sight."""
+    from tests import browser
+
+    browser.run_all_cells(page)
+    page.locator(".widget-vbox").evaluate("panel => panel.scrollIntoView({block: 'center'})")
+    return page
+
+
+class Widget:
+    """The lesson's sliders and their picture."""
+
+    def __init__(self, page):
+        self.page = page
+        self.picture = page.locator("img.widget-image")
+        self.sentence = page.locator(".widget-html-content")
+        self.settle()
+
+    def handle(self, description):
+        slider = self.page.locator(".widget-slider").filter(has_text=description)
+        return slider.get_by_role("slider")
+
+    def pixels(self):
+        return self.picture.evaluate(PIXELS)
+
+    def settle(self):
+        """Wait until picture and sentence have not changed for a second."""
+        before = None
+        while before != (before := (self.pixels(), self.sentence.inner_text())):
+            self.page.wait_for_timeout(1000)
+
+    @contextlib.contextmanager
+    def changes(self):
+        """What is done inside must bring a new picture and a new sentence, and no error."""
+        pixels, sentence = self.pixels(), self.sentence.inner_text()
+        yield
+        self.page.wait_for_function(
+            "([sentence, old]) => sentence.innerText !== old", arg=[self.sentence.element_handle(), sentence]
+        )
+        self.settle()
+        assert self.pixels() != pixels
+        assert SENTENCE.match(self.sentence.inner_text())
+        assert errors(self.page) == []
+
+
+@pytest.fixture
+def widget(executed):
+    return Widget(executed)
+
+
+def errors(page):
+    """The text of every error and warning under the cells."""
+    kinds = ["application/vnd.jupyter.error", "application/vnd.jupyter.stderr"]
+    return page.locator(", ".join(f'[data-mime-type="{kind}"]' for kind in kinds)).all_inner_texts()
+
+
+@contextlib.contextmanager
+def filmed(page, frames):
+    """Append to frames what the browser shows meanwhile, each time that it paints."""
+    session = page.context.new_cdp_session(page)
+
+    def keep(shot):
+        frames.append(np.asarray(Image.open(io.BytesIO(base64.b64decode(shot["data"]))).convert("L")))
+        session.send("Page.screencastFrameAck", {"sessionId": shot["sessionId"]})
+
+    session.on("Page.screencastFrame", keep)
+    session.send("Page.startScreencast", {"format": "jpeg", "quality": 80})
+    yield
+    session.send("Page.stopScreencast")
+    session.detach()
+
+
+def test_it_opens_with_the_reference_in_the_file_browser(page):
+    page.locator(".jp-DirListing-itemText", has_text="stability_ref").wait_for()
+    page.screenshot(path=SCREENSHOTS / "1_opened.png")
+    assert page.locator(".jp-DirListing-itemText").all_inner_texts() == [
+        "my_notebooks",
+        "notebooks",
+        "stability_ref",
+    ]
+
+
+def test_nothing_pops_up(page):
+    if not dev.STAMP.exists():
+        pytest.skip("only an environment that dev.py made is told not to ask about news")
+    assert page.locator(".jp-Dialog, .Toastify__toast").count() == 0
+
+
+def test_every_cell_runs_without_an_error(executed):
+    assert errors(executed) == []
+    assert executed.locator("img.widget-image").count() == 1
+
+
+def test_the_arrow_keys_move_the_learning_rate(widget):
+    handle = widget.handle("base learning rate")
+    handle.focus()
+    with widget.changes():
+        handle.press("ArrowRight")
+    widget.page.screenshot(path=SCREENSHOTS / "2_learning_rate_by_keyboard.png")
+
+
+def test_the_mouse_drags_the_learning_rate_without_a_jump_or_a_blank_picture(widget):
+    page, handle = widget.page, widget.handle("base learning rate").bounding_box()
+    x, y = handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2
+    frames = []
+    widget.picture.evaluate(WATCH_PLACES)
+    with widget.changes(), filmed(page, frames):
+        page.mouse.move(x, y)
+        page.mouse.down()
+        for moved in range(0, 200, 5):
+            page.mouse.move(x - moved, y)
+            page.wait_for_timeout(25)  # the speed of a hand
+        page.mouse.up()
+    places = page.evaluate("() => { cancelAnimationFrame(watching); return [...places]; }")
+    page.screenshot(path=SCREENSHOTS / "3_learning_rate_by_mouse.png")
+    assert len(places) == 1
+    left, top, width, height = (round(float(number)) for number in places[0].split())
+    pictures = [frame[top : top + height, left : left + width] for frame in frames]
+    assert len({picture.tobytes() for picture in pictures}) > 3
+    assert all(np.ptp(picture) > 100 for picture in pictures)
+
+
+def test_warmup_steps_move_by_keyboard(widget):
+    handle = widget.handle("warmup steps")
+    handle.focus()
+    with widget.changes():
+        handle.press("PageUp")
+    widget.page.screenshot(path=SCREENSHOTS / "4_warmup_steps.png")
+
+
+def test_the_other_network_is_one_click(widget):
+    with widget.changes():
+        widget.page.get_by_role("button", name="standard net").click()
+    widget.page.screenshot(path=SCREENSHOTS / "5_standard_net.png")
