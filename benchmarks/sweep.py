@@ -73,8 +73,8 @@ def comparison(
     rows = []
     for who, name in NAMES.items():
         phases = [[p["phases"].get(phase, 0.0) for p in processes[who]] for phase in PHASES]
-        spread = [median_and_spread(seconds) for seconds in (whole[who], *phases, steady[who])]
-        rows.append([name, *spread])
+        columns = (whole[who], *phases, steady[who])
+        rows.append([name, *(median_and_spread(seconds) if any(seconds) else "" for seconds in columns)])
     ratio = [median_and_spread(ratios(seconds, "jax", "ours")) for seconds in (whole, steady)]
     rows.append(["JAX's time over ours", ratio[0], *[""] * len(PHASES), ratio[1]])
     said = verdict(median_ratio(whole, "jax", "ours"), target=1.0)
