@@ -37,14 +37,9 @@ def peak_ratio(loss: Any, reference: Any) -> Array:
         >>> peak_ratio([[2.0, 9.0, 1.0], [2.0, 1.0, np.nan]], reference=[2.0, 1.8, 1.7])
         array([4.5, inf])
     """
-    reference = finite_numbers("reference", reference, "finite losses: take a lower lowest rate")
-    loss = np.asarray(loss, dtype=float)
-    require(loss.ndim and loss.size, "loss", "at least one step", loss.shape)
-    same_steps = reference.ndim and loss.shape[-1] == reference.shape[-1]
-    require(same_steps, "reference", f"of {loss.shape[-1]} steps, like loss", reference.shape)
-    highest = reference.max(axis=-1)
-    require((highest > 0).all(), "reference", "above 0 somewhere", highest)
-    return np.where(np.isfinite(loss), loss, np.inf).max(axis=-1) / highest
+    loss, reference = _checked(loss, reference)
+    peak = np.where(np.isfinite(loss), loss, np.inf).max(axis=-1)
+    return peak / reference.max(axis=-1)
 
 
 def significant_instability(loss: Any, reference: Any) -> Array:
@@ -63,3 +58,13 @@ def significant_instability(loss: Any, reference: Any) -> Array:
         array([ True, False])
     """
     return peak_ratio(loss, reference) > SIGNIFICANT_RATIO
+
+
+def _checked(loss: Any, reference: Any) -> tuple[Array, Array]:
+    reference = finite_numbers("reference", reference, "finite losses: take a lower lowest rate")
+    loss = np.asarray(loss, dtype=float)
+    require(loss.ndim and loss.size, "loss", "at least one step", loss.shape)
+    same_steps = reference.ndim and loss.shape[-1] == reference.shape[-1]
+    require(same_steps, "reference", f"of {loss.shape[-1]} steps, like loss", reference.shape)
+    require((reference.max(axis=-1) > 0).all(), "reference", "above 0 somewhere", reference)
+    return loss, reference

@@ -30,7 +30,14 @@ def sick_twin(dtype: Any = np.float64) -> DigitsProblem:
     The final norm's gain is four times as large and the head's weights a quarter: the outputs are equal, but
     a step in the head's weights moves them four times as far. It stands for the playbook's stride bug.
     """
-    return DigitsProblem("pre", blocks=8, batch_size=64, final_norm_gain=4, head_gain=1 / 4, dtype=dtype)
+    return DigitsProblem(
+        "pre",
+        blocks=8,
+        batch_size=64,
+        final_norm_gain=4,
+        head_gain=1 / 4,
+        dtype=dtype,
+    )
 
 
 NETS: dict[str, Callable[..., DigitsProblem]] = {

@@ -157,19 +157,15 @@ def progress(description: str) -> Iterator[OnStep]:
 
 
 def log_slider(description: str, low: float, high: float, value: float) -> ipywidgets.FloatLogSlider:
-    """A slider from low to high, both above 0, whose steps are equal ratios: ten a decade.
+    """A slider from low to high, both above 0, whose steps are equal ratios: twelve a decade.
 
     Example:
         >>> log_slider("learning rate", 1e-3, 1, 0.1).max
         0.0
     """
+    low, high = np.log10(low), np.log10(high)
     return ipywidgets.FloatLogSlider(
-        value=value,
-        min=np.log10(low),
-        max=np.log10(high),
-        step=0.1,
-        description=description,
-        **_WIDE,
+        value=value, min=low, max=high, step=1 / 12, description=description, readout_format=".3g", **_WIDE
     )
 
 
@@ -190,9 +186,9 @@ def choice(description: str, options: Sequence[str], value: str) -> ipywidgets.T
         >>> choice("network", ["a", "b"], "b").value
         'b'
     """
-    return ipywidgets.ToggleButtons(
-        options=options, value=value, description=description, style=_WIDE["style"]
-    )
+    buttons = ipywidgets.ToggleButtons(options=options, value=value, description=description, **_WIDE)
+    buttons.layout.display = "flex"  # the name beside the buttons, not above them
+    return buttons
 
 
 _WIDE: dict[str, Any] = {"style": {"description_width": "11em"}, "layout": {"width": "40em"}}

@@ -61,7 +61,7 @@ def sliders():
 
 def test_the_first_picture_is_there_at_once(sliders):
     assert sentence(sliders) == "rate 1"
-    assert pixels(sliders).shape == (400, 960, 3)
+    assert pixels(sliders).shape == (380, 840, 3)
     assert pixels(sliders).std() > 0
 
 
@@ -76,7 +76,7 @@ def test_a_move_changes_the_picture_and_only_inside_the_axes(sliders):
 
 def test_the_picture_has_a_fixed_size(sliders):
     image = sliders.panel.children[-2]
-    assert (image.width, image.height) == ("960", "400")
+    assert (image.width, image.height) == ("840", "380")
 
 
 def test_an_error_in_an_update_is_said_and_the_next_update_works(sliders):
@@ -145,4 +145,4 @@ def test_progress_counts_the_steps_of_several_runs():
 
 def test_the_log_slider_moves_by_ratios():
     slider = widgets.log_slider("rate", 1e-3, 1, 0.1)
-    assert (slider.min, slider.max, slider.step, slider.base) == (-3, 0, 0.1, 10)
+    assert (slider.min, slider.max, slider.step, slider.base) == (-3, 0, 1 / 12, 10)
