@@ -101,7 +101,7 @@ def processor() -> str:
 
 
 def blas() -> str:
-    """The BLAS that NumPy loaded, and the processor it was written for."""
+    """The BLAS that NumPy loaded, and the processor it was written for; to be asked before SciPy's comes."""
     from threadpoolctl import threadpool_info
 
     loaded = [library for library in threadpool_info() if library["user_api"] == "blas"]
