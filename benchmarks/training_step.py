@@ -97,7 +97,7 @@ def seconds_per_step(contender: Contender) -> Callable[[], float]:
     """A measurement that takes about SECONDS, after a first run to warm up."""
     short = contender.prepare(SHORT)
     seconds(short)
-    steps = max(SHORT, int(SECONDS * SHORT / seconds(short)))
+    steps = max(2 * SHORT, int(SECONDS * SHORT / seconds(short)))
     long = contender.prepare(SHORT + steps)
     seconds(long)
     return lambda: (seconds(long) - seconds(short)) / steps
