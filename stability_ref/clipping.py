@@ -32,7 +32,7 @@ def gradient_norm(g: Array) -> Array:
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         squares = np.vecdot(g, g)
         safe = (squares > limits.tiny / limits.eps**2) & (squares < limits.max)
-        if np.all(safe | (squares == 0) & ~g.any(axis=-1)):
+        if safe.all() or np.all(safe | (squares == 0) & ~g.any(axis=-1)):
             return np.sqrt(squares)
         largest = np.abs(g).max(axis=-1, keepdims=True)
         _, exponent = np.frexp(largest)

@@ -16,6 +16,7 @@ NumPy's own reductions there, and the same for one trial as for many, bit for bi
 
 from __future__ import annotations  # naming np.random in a type would import it
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -139,7 +140,7 @@ class LayerNorm:
         return inverse_deviation * (d_normalised - self._mean(d_normalised) - normalised * along)
 
     def _mean(self, h: Array) -> Array:
-        return h @ _ones(self.features, 1, h.dtype) / self.features
+        return h @ _averages(self.features, h.dtype)
 
 
 class Scale:
@@ -292,5 +293,13 @@ def squared_error(output: Array, targets: Array) -> tuple[Array, Array]:
 LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "squared_error": squared_error}
 
 
+@functools.cache  # a step uses the same few of them dozens of times
 def _ones(rows: int, columns: int, dtype: np.dtype) -> Array:
-    return np.ones((rows, columns), dtype)
+    ones = np.ones((rows, columns), dtype)
+    ones.flags.writeable = False
+    return ones
+
+
+@functools.cache
+def _averages(features: int, dtype: np.dtype) -> Array:
+    return _ones(features, 1, dtype) / features

@@ -144,13 +144,14 @@ def _train_chunk(
     rates = record.rate[r].T[..., None].copy()  # (T, K, 1)
     threshold = constants.pop("clip_threshold", None)
     sources = s[:1] if (s == s[0]).all() else s  # trials of one seed share their batches
+    rows = np.stack([order[seed] for seed in sources], axis=1)  # (T, 1 or K, batch)
     evaluations = {int(t): e for e, t in enumerate(record.evaluated_at)}
     state = rule.init(theta)
     try:
         for t in range(steps):
             if t in evaluations:
                 _evaluate(problem, theta, record, (*place, evaluations[t]))
-            loss, g = problem.loss_and_gradient(theta, np.array([order[seed][t] for seed in sources]))
+            loss, g = problem.loss_and_gradient(theta, rows[t])
             g, norm = (g, gradient_norm(g)) if threshold is None else clip(g, threshold[:, 0])
             record.loss[s, r, t], record.gradient_norm[s, r, t] = loss, norm
             theta, state = rule.update(theta, g, state, rates[t], **constants)
