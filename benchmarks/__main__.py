@@ -12,6 +12,7 @@ BENCHMARKS = {  # a module benchmarks.<name> with measure() -> the section's tex
     "training_step": "One training step",
     "sweep": "A whole sweep from a cold process",
     "import_time": "What the import costs",
+    "slider": "From a slider to the picture",
 }
 
 
@@ -61,7 +62,7 @@ if __name__ == "__main__":
     try:
         main()
     except ModuleNotFoundError as missing:
-        if missing.name not in {"jax", "torch", "threadpoolctl", "sklearn"}:
+        if missing.name not in {"jax", "torch", "threadpoolctl", "sklearn", "playwright"}:
             raise
         sys.exit(f"benchmarks: {missing.name} is not installed; start with: python3 dev.py benchmarks")
     except AssertionError as refusal:

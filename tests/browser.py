@@ -1,6 +1,8 @@
 """JupyterLab as a student gets it, opened in a headless Chromium: for the browser test and a benchmark."""
 
+import base64
 import contextlib
+import io
 import os
 import re
 import shutil
@@ -10,7 +12,10 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,6 +35,7 @@ START = 120_000  # ms for JupyterLab's start and for a lesson's run on a slow, b
 DEV_LAB = """
 import sys
 from pathlib import Path
+from typing import Any
 import dev
 dev.ROOT = Path(sys.argv[1])
 dev.COURSE, dev.WORKING_COPY = dev.ROOT / "notebooks", dev.ROOT / "my_notebooks"
@@ -119,3 +125,19 @@ def run_all_cells(page: Page) -> None:
 def kernel_is(page: Page, status: str) -> Locator:
     """The status bar's word; the sign above a notebook says idle even before there is a kernel."""
     return page.locator("#jp-main-statusbar").get_by_text(f"Python 3 (ipykernel) | {status}", exact=True)
+
+
+@contextlib.contextmanager
+def filmed(page: Page, frames: list[np.ndarray]) -> Iterator[None]:
+    """Append to frames what the browser shows meanwhile, each time that it paints."""
+    session = page.context.new_cdp_session(page)
+
+    def keep(shot: Any) -> None:
+        frames.append(np.asarray(Image.open(io.BytesIO(base64.b64decode(shot["data"]))).convert("L")))
+        session.send("Page.screencastFrameAck", {"sessionId": shot["sessionId"]})
+
+    session.on("Page.screencastFrame", keep)
+    session.send("Page.startScreencast", {"format": "jpeg", "quality": 80})
+    yield
+    session.send("Page.stopScreencast")
+    session.detach()

@@ -3,10 +3,8 @@
 The pictures that it keeps in screenshots/ are for looking at.
 """
 
-import base64
 import contextlib
 import importlib.util
-import io
 import os
 import re
 import shutil
@@ -14,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import dev
 
@@ -129,22 +126,6 @@ def errors(page):
     return page.locator(", ".join(f'[data-mime-type="{kind}"]' for kind in kinds)).all_inner_texts()
 
 
-@contextlib.contextmanager
-def filmed(page, frames):
-    """Append to frames what the browser shows meanwhile, each time that it paints."""
-    session = page.context.new_cdp_session(page)
-
-    def keep(shot):
-        frames.append(np.asarray(Image.open(io.BytesIO(base64.b64decode(shot["data"]))).convert("L")))
-        session.send("Page.screencastFrameAck", {"sessionId": shot["sessionId"]})
-
-    session.on("Page.screencastFrame", keep)
-    session.send("Page.startScreencast", {"format": "jpeg", "quality": 80})
-    yield
-    session.send("Page.stopScreencast")
-    session.detach()
-
-
 def test_it_opens_with_the_reference_in_the_file_browser(page):
     page.locator(".jp-DirListing-itemText", has_text="stability_ref").wait_for()
     page.screenshot(path=SCREENSHOTS / "1_opened.png")
@@ -175,11 +156,13 @@ def test_the_arrow_keys_move_the_learning_rate(widget):
 
 
 def test_the_mouse_drags_the_learning_rate_without_a_jump_or_a_blank_picture(widget):
+    from tests import browser
+
     page, handle = widget.page, widget.handle("base learning rate").bounding_box()
     x, y = handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2
     frames = []
     widget.picture.evaluate(WATCH_PLACES)
-    with widget.changes(), filmed(page, frames):
+    with widget.changes(), browser.filmed(page, frames):
         page.mouse.move(x, y)
         page.mouse.down()
         for moved in range(0, 200, 5):
