@@ -207,6 +207,8 @@ def lab(reset: bool, port: int | None, browser: bool) -> int:
     command += [f"--LabApp.default_url={start}"]
     # The address that Jupyter would print has its token after a second question mark and does not work.
     command += ["--Application.log_level=ERROR"]
+    # A click on the course's own notebooks would change what git keeps; the working copy is for clicks.
+    command += [f"--ContentsManager.hide_globs={name}" for name in [COURSE.name, "__pycache__"]]
     os.environ["JUPYTER_TOKEN"] = secrets.token_hex(24)
     if not browser:
         command += ["--no-browser"]
