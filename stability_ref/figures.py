@@ -129,9 +129,10 @@ class LiveRun:
         _mark_unstable(self._now[0], np.full(done, not loss.max() <= SIGNIFICANT_RATIO * loss[0]), BLOW_UP)
 
     def finish(self, record: Record) -> None:
-        """Draw the whole run; the next one will have it in grey behind it."""
+        """Draw the whole run; the next one will have it in grey behind it, unless it was stopped."""
         self.fill(record)
-        self._finished = [line.get_data() for line in self._now]
+        if record.steps_done[0, 0] == record.loss.shape[-1]:
+            self._finished = [line.get_data() for line in self._now]
 
     def begin(self) -> None:
         """Let the last finished run become the grey one."""

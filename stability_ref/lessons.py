@@ -51,4 +51,5 @@ def describe(record: Record) -> str:
     if broken.size:
         return f"The loss is not finite from step {broken[0] + 1} on: the run has diverged."
     peak, error = int(loss.argmax()), record.final_test_error[0, 0]
-    return f"Highest training loss {loss[peak]:.3g} at step {peak + 1}; final test error {error:.1%}."
+    highest = f"{loss[peak]:.3g}" if loss[peak] < 1000 else "beyond 1000"  # such digits mean nothing
+    return f"Highest training loss {highest} at step {peak + 1}; final test error {error:.1%}."

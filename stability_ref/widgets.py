@@ -8,6 +8,7 @@ a newer value waits, the run for the older one is dropped.
 import contextlib
 import html
 import io
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -88,8 +89,9 @@ class Sliders:
         self._picture = Picture(figure, artists)
         self._sentence = ipywidgets.HTML()
         self._newest = 0  # counts changes; a run that is not the newest stops
-        self._changed = threading.Condition()
-        self._worker: threading.Thread | None = None
+        self._changed = threading.Lock()
+        self._working = False
+        self._shown = 0.0  # when the last picture was sent
         self._run(self._values(), number=0)
         for control in self._controls.values():
             control.observe(self._on_change, names="value")
@@ -99,42 +101,52 @@ class Sliders:
         return {name: control.value for name, control in self._controls.items()}
 
     def _on_change(self, change: Any) -> None:
+        old, new = change["old"], change["new"]
+        if isinstance(new, float) and math.isclose(old, new):
+            return  # the browser only rounds what Python has set
         with self._changed:
             self._newest += 1
-            self._changed.notify()
-            if self._worker is None:
-                self._worker = threading.Thread(target=self._work, daemon=True)
-                self._worker.start()
+            if not self._working:
+                self._working = True
+                threading.Thread(target=self._work, daemon=True).start()
 
     def _work(self) -> None:
-        done = 0
         while True:
             with self._changed:
-                self._changed.wait_for(lambda seen=done: self._newest > seen)  # type: ignore[misc]
-                done, values = self._newest, self._values()
+                number, values = self._newest, self._values()
             try:
-                self._run(values, done)
+                self._run(values, number)
             except Exception as error:  # a thread has no cell to fail in: say it under the picture
-                self._say(f"{type(error).__name__}: {error}")
+                failure = html.escape(f"This update failed. {type(error).__name__}: {error}")
+                self._sentence.value = f"<b style='color: #a11'>{failure}</b>"
+            with self._changed:
+                if self._newest == number:
+                    self._working = False
+                    return
 
     def _run(self, values: Mapping[str, Any], number: int) -> None:
         due = time.perf_counter() + FIRST_FRAME
+        dropped = False
 
         def frame(draw: Callable[[], Any]) -> bool:
-            nonlocal due
-            if time.perf_counter() >= due and self._newest == number:
+            nonlocal due, dropped
+            now = time.perf_counter()
+            if now >= due:
                 draw()
-                self._picture.redraw()
+                self._show()
                 due = time.perf_counter() + BETWEEN_FRAMES
-            return self._newest != number
+            # A hand that never rests sees something too: a run goes on until there is a recent picture.
+            dropped = self._newest != number and now - self._shown < BETWEEN_FRAMES
+            return dropped
 
         sentence = self._update(frame, **values)
-        if self._newest == number:
-            self._picture.redraw()
-            self._say(sentence)
+        if not dropped:
+            self._show()
+            self._sentence.value = html.escape(sentence)
 
-    def _say(self, sentence: str) -> None:
-        self._sentence.value = html.escape(sentence)
+    def _show(self) -> None:
+        self._picture.redraw()
+        self._shown = time.perf_counter()
 
 
 @contextlib.contextmanager

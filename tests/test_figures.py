@@ -128,10 +128,10 @@ def test_a_live_run_marks_where_the_loss_is_not_finite():
     assert lessons.describe(record) == f"The loss is not finite from step {first} on: the run has diverged."
 
 
-def test_a_half_finished_run_never_becomes_the_run_before():
+def test_a_stopped_run_never_becomes_the_run_before():
     picture, record = live(0.1)
     picture.begin()
-    picture.fill(run(Quadratic([1.0]), "sgd", constant(0.2), 400, on_step=lambda done, *_: done == 7))
+    picture.finish(run(Quadratic([1.0]), "sgd", constant(0.2), 400, on_step=lambda done, *_: done == 7))
     assert len(picture.lines[2].get_xdata()) == 7
     picture.begin()
     np.testing.assert_array_equal(picture.lines[0].get_ydata(), record.loss[0, 0])

@@ -2,6 +2,7 @@
 
 import io
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -22,6 +23,14 @@ def pixels(sliders):
 
 def sentence(sliders):
     return sliders.panel.children[-1].value
+
+
+def wait_until(condition):
+    """Poll a condition that another thread fulfils."""
+    ends = time.perf_counter() + WAIT
+    while not condition():
+        assert time.perf_counter() < ends
+        time.sleep(0.01)
 
 
 class Told:
@@ -82,7 +91,9 @@ def test_the_picture_has_a_fixed_size(sliders):
 def test_an_error_in_an_update_is_said_and_the_next_update_works(sliders):
     told = Told(sliders)
     sliders.panel.children[0].value = 7
-    told.wait_for("RuntimeError: a mistake &lt;in&gt; the update")
+    told.wait_for(
+        "<b style='color: #a11'>This update failed. RuntimeError: a mistake &lt;in&gt; the update</b>"
+    )
     sliders.panel.children[0].value = 2
     told.wait_for("rate 2")
 
@@ -121,6 +132,40 @@ def test_the_newest_value_wins_and_the_older_run_stops():
     slider.value = 9
     told.wait_for("rate 9")
     assert (stopped, finished) == ([2], [9])
+
+
+def test_a_hand_that_never_rests_sees_pictures_too():
+    picture, drawn = figures.LiveRun(steps=50), []
+
+    def train(frame, rate):
+        ends = time.perf_counter() + 0.3
+        while time.perf_counter() < ends and not frame(lambda: drawn.append(rate)):
+            time.sleep(0.001)
+        return "done"
+
+    slider = widgets.whole_slider("rate", 0, 10, 1)
+    widgets.Sliders(picture.figure, picture.lines, train, {"rate": slider})
+    drawn.clear()
+    for move in range(100):
+        slider.value = move % 10
+        time.sleep(0.01)
+    assert len(drawn) >= 3
+
+
+def test_a_value_that_the_browser_only_rounds_trains_nothing_anew():
+    picture, trained = figures.LiveRun(steps=50), []
+
+    def train(frame, rate):
+        trained.append(rate)
+        return "done"
+
+    slider = widgets.log_slider("rate", 0.01, 1, 0.1)
+    told = Told(widgets.Sliders(picture.figure, picture.lines, train, {"rate": slider}))
+    slider.value = 0.1 * (1 - 1e-15)
+    slider.value = 0.2
+    told.wait_for("done")
+    wait_until(lambda: len(trained) == 2)
+    assert trained == [0.1, 0.2]
 
 
 def test_a_long_run_is_drawn_while_it_trains():
