@@ -3,7 +3,7 @@ r"""The playbook's equations as LaTeX, verbatim, and the schedules' in our own: 
 Docstrings, notebooks and tests take them from this table, so that no second copy can drift.
 
 Source: Godbole, Dahl, Gilmer, Shallue, Nado, *Deep Learning Tuning Playbook*, 2023 (CC BY 4.0), clauses
-R1–R6 and C1. The playbook prints no equation for a schedule: those are ours, clauses S1–S4.
+R1–R6 and C1. The playbook prints no equation for a schedule (S1–S4) and none for an edge (E): those are ours.
 
 >>> print("\n".join(EQUATIONS["momentum"]))
 v_0 = 0
@@ -49,6 +49,9 @@ EQUATIONS: dict[str, tuple[str, ...]] = {
         r"{\sqrt{v_{t+1}} + \epsilon} b_{t+1}",
     ),
     "clip": (r"{g}'= \lambda \times \frac{g}{\left | g \right |}",),
+    "edge_sgd": (r"h = \frac{2}{\eta}",),
+    "edge_momentum": (r"h = \frac{2 + 2 \gamma}{\eta}",),
+    "edge_nesterov": (r"h = \frac{2 + 2 \gamma}{(1 + 2 \gamma) \eta}",),
     "constant": (r"s_t = s_0",),
     "linear": (r"s_t = s_0 (1 - x) + s_T x \text{, } x = \min(t, T) / T",),
     "cosine": (r"s_t = s_0 \frac{1 + c}{2} + s_T \frac{1 - c}{2} \text{, } c = \cos(\pi \min(t, T) / T)",),

@@ -246,7 +246,33 @@ class DigitsProblem:
         )
 
 
-class Quadratic:
+class Landscape:
+    """A loss that is a formula of θ, from a given start: no data to draw batches from or to test on."""
+
+    def __init__(self, start: Array, dtype: Any):
+        self.dtype = _float_dtype(dtype)
+        self.size = self.floats_per_trial = start.size
+        self._start = start.astype(self.dtype)
+
+    def initial(self, seed: int) -> Array:
+        """θ_0, the same for every seed, shape (n,)."""
+        return self._start.copy()
+
+    def batches(self, seed: int, steps: int) -> Array:
+        """No data: no rows."""
+        return np.zeros((steps, 0), dtype=np.intp)
+
+    def loss_and_gradient(self, theta: Array, rows: Array) -> tuple[Array, Array]:
+        """Loss, shape (K,), and gradient, shape (K, n), at θ of shape (K, n)."""
+        raise NotImplementedError
+
+    def evaluate(self, theta: Array) -> Evaluation:
+        """The loss twice; there is no test set to make errors on."""
+        loss, _ = self.loss_and_gradient(theta, NOTHING_TO_DRAW)
+        return Evaluation(loss, loss, np.full(loss.shape, np.nan))
+
+
+class Quadratic(Landscape):
     """½ Σ h_i θ_i²: a bowl with given curvatures, the smallest problem that shows an edge of stability.
 
     Args:
@@ -264,37 +290,48 @@ class Quadratic:
     """
 
     def __init__(self, curvatures: Any, start: Any = None, *, dtype: Any = np.float64):
-        self.dtype = _float_dtype(dtype)
-        self.curvatures = finite_numbers("curvatures", curvatures).astype(self.dtype)
+        self.curvatures = finite_numbers("curvatures", curvatures)
         require(self.curvatures.ndim == 1, "curvatures", "a list of numbers", curvatures)
-        self.size = self.floats_per_trial = self.curvatures.size
-        self._start = finite_numbers("start", np.ones(self.size) if start is None else start).astype(
-            self.dtype
-        )
-        require(
-            self._start.shape == (self.size,),
-            "start",
-            f"{self.size} numbers, one a curvature",
-            start,
-        )
-
-    def initial(self, seed: int) -> Array:
-        """θ_0, the same for every seed, shape (n,)."""
-        return self._start.copy()
-
-    def batches(self, seed: int, steps: int) -> Array:
-        """No data: no rows."""
-        return np.zeros((steps, 0), dtype=np.intp)
+        n = self.curvatures.size
+        chosen = finite_numbers("start", np.ones(n) if start is None else start)
+        require(chosen.shape == (n,), "start", f"{n} numbers, one a curvature", start)
+        super().__init__(chosen, dtype)
+        self.curvatures = self.curvatures.astype(self.dtype)
 
     def loss_and_gradient(self, theta: Array, rows: Array) -> tuple[Array, Array]:
         """Loss, shape (K,), and gradient h θ, shape (K, n), at θ of shape (K, n)."""
         gradient = self.curvatures * theta
         return (gradient * theta).sum(axis=-1) / 2, gradient
 
-    def evaluate(self, theta: Array) -> Evaluation:
-        """The loss twice; there is no test set to make errors on."""
-        loss, _ = self.loss_and_gradient(theta, NOTHING_TO_DRAW)
-        return Evaluation(loss, loss, np.full(loss.shape, np.nan))
+
+class Rosenbrock(Landscape):
+    """(1 − x)² + 100 (y − x²)²: a narrow, curved valley in two dimensions that ends at (1, 1).
+
+    Args:
+        start: θ_0 = (x, y), two finite numbers.
+        dtype: float32 or float64.
+
+    Raises:
+        ValueError: naming the argument that is wrong.
+
+    Example:
+        >>> Rosenbrock().loss_and_gradient(np.array([[1.0, 1.0]]), NOTHING_TO_DRAW)
+        (array([0.]), array([[0., 0.]]))
+
+    Source: Rosenbrock 1960.
+    """
+
+    def __init__(self, start: Any = (-1.2, 1.0), *, dtype: Any = np.float64):
+        chosen = finite_numbers("start", start)
+        require(chosen.shape == (2,), "start", "two numbers", start)
+        super().__init__(chosen, dtype)
+
+    def loss_and_gradient(self, theta: Array, rows: Array) -> tuple[Array, Array]:
+        """Loss, shape (K,), and gradient, shape (K, 2), at θ of shape (K, 2)."""
+        x, y = theta[..., 0], theta[..., 1]
+        above_floor = y - x**2
+        loss = (1 - x) ** 2 + 100 * above_floor**2
+        return loss, np.stack([-2 * (1 - x) - 400 * x * above_floor, 200 * above_floor], axis=-1)
 
 
 def _float_dtype(dtype: Any) -> np.dtype:

@@ -6,9 +6,10 @@ disturbs no other.
 """
 
 import contextlib
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -121,6 +122,57 @@ def run(
             chosen = {name: value[r, None] for name, value in varied.items()}
             _train_chunk(problem, rule, start[s, r], chosen, order, (s, r), record, on_step, first * steps)
     return record
+
+
+class Trace(NamedTuple):
+    """A single trial from inside: what every step was given and what it left behind."""
+
+    theta: Array  # (T + 1, n) θ_0 … θ_T
+    gradient: Array  # (T, n) ∇l(θ_t), clipped if the run clips
+    states: list[Any]  # T + 1 states of the rule, before the first step and after each; arrays (1, n)
+
+
+def trace(problem: Problem, rule: str | Rule, schedule: Schedule, steps: int, **options: Any) -> Trace:
+    """`run` a single trial and keep parameters, gradient and state of every step.
+
+    Args:
+        problem: what is trained.
+        rule: a name in `updates.RULES`, or a row like those there.
+        schedule: a callable of t with one rate a step.
+        steps: T ≥ 1.
+        options: the other arguments of `run`, for one seed.
+
+    Returns:
+        The trace.
+
+    Raises:
+        ValueError: as `run`, or if there is more than one trial.
+
+    Example:
+        >>> from stability_ref import problems, schedules
+        >>> seen = trace(problems.Quadratic([2.0]), "momentum", schedules.constant(0.1), steps=2)
+        >>> seen.theta[:, 0].round(12), seen.states[1].v
+        (array([1.  , 0.8 , 0.46]), array([[2.]]))
+    """
+    rule = _rule(rule)
+    thetas: list[Array] = []
+    gradients: list[Array] = []
+    states: list[Any] = []
+
+    @functools.wraps(rule.update)
+    def remembering(theta: Array, g: Array, state: Any, *rate: Any, **constants: Any) -> tuple[Array, Any]:
+        require(len(theta) == 1, "a trace's run", "a single trial", f"{len(theta)} trials")
+        if not states:
+            thetas.append(theta)
+            states.append(state)
+        gradients.append(g)
+        theta, state = rule.update(theta, g, state, *rate, **constants)
+        thetas.append(theta)
+        states.append(state)
+        return theta, state
+
+    run(problem, rule._replace(update=remembering), schedule, steps, **options)
+    return Trace(np.concatenate(thetas), np.concatenate(gradients), states)
 
 
 class _Stopped(Exception):

@@ -2,12 +2,13 @@
 
 import pytest
 
-from stability_ref import clipping, schedules, updates
+from stability_ref import clipping, schedules, sharpness, updates
 from stability_ref.equations import EQUATIONS, latex, printed
 
 FUNCTIONS = [
     *(row.update for row in updates.RULES.values()),
     clipping.clip,
+    *sharpness.EDGES.values(),
     *schedules.DECAYS.values(),
     schedules.rescale,
     schedules.prepend_warmup,
