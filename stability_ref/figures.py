@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
+from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -24,11 +25,11 @@ Array = np.ndarray
 BLOW_UP = 10.0  # the facts of an unstable line name the step at which the loss passes this bound
 
 # Petroff's ten colours tell apart for colour-blind eyes; line style and marker repeat what colour says.
-_COLOURS = matplotlib.color_sequences["petroff10"]
+COLOURS = matplotlib.color_sequences["petroff10"]
 _LOOKS: dict[str, dict[str, Any]] = {
-    "standard net": {"color": _COLOURS[0], "linestyle": "-", "marker": "o"},
-    "sick twin": {"color": _COLOURS[1], "linestyle": "--", "marker": "s"},
-    "sick twin + warmup": {"color": _COLOURS[2], "linestyle": "-.", "marker": "^"},
+    "standard net": {"color": COLOURS[0], "linestyle": "-", "marker": "o"},
+    "sick twin": {"color": COLOURS[1], "linestyle": "--", "marker": "s"},
+    "sick twin + warmup": {"color": COLOURS[2], "linestyle": "-.", "marker": "^"},
 }
 STYLE: Any = {
     "axes.grid": True,
@@ -109,8 +110,8 @@ class LiveRun:
             self._before = [
                 axes.plot([], [], color="0.7", label="the run before")[0] for axes in (loss, rate)
             ]
-            self._now = [axes.plot([], [], color=_COLOURS[0], label="this run")[0] for axes in (loss, rate)]
-            crosses = loss.plot([], [], "x", color=_COLOURS[2], markersize=12, mew=3, label="not finite")
+            self._now = [axes.plot([], [], color=COLOURS[0], label="this run")[0] for axes in (loss, rate)]
+            crosses = loss.plot([], [], "x", color=COLOURS[2], markersize=12, mew=3, label="not finite")
             self._blow_up = crosses[0]
             for axes in (loss, rate):
                 axes.set(xlabel="Global step", xlim=(1, steps), xscale="log")
@@ -179,7 +180,10 @@ def facts(figure: Figure) -> str:
             lines.append(f"  {name}: {axis.get_scale()} {limits[0]:.3g} to {limits[1]:.3g}")
         lines.extend(f"  {_line_facts(line)}" for line in axes.get_lines())
         for area in axes.collections:
-            lines.append(f"  shaded {to_hex(tuple(np.ravel(area.get_facecolor())[:3]))}")
+            if isinstance(area, ContourSet):
+                lines.append(f"  {len(area.levels)} contours, {area.levels[0]:.3g} to {area.levels[-1]:.3g}")
+            else:
+                lines.append(f"  shaded {to_hex(tuple(np.ravel(area.get_facecolor())[:3]))}")
         if legend := axes.get_legend():
             lines.append("  legend: " + ", ".join(text.get_text() for text in legend.get_texts()))
     return "\n".join(lines)

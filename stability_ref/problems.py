@@ -315,8 +315,8 @@ class Rosenbrock(Landscape):
         ValueError: naming the argument that is wrong.
 
     Example:
-        >>> Rosenbrock().loss_and_gradient(np.array([[1.0, 1.0]]), NOTHING_TO_DRAW)
-        (array([0.]), array([[0., 0.]]))
+        >>> Rosenbrock().loss_and_gradient(np.array([[0.0, 1.0]]), NOTHING_TO_DRAW)
+        (array([101.]), array([[ -2., 200.]]))
 
     Source: Rosenbrock 1960.
     """
