@@ -16,7 +16,6 @@ from stability_ref.updates import RULES
 Array = np.ndarray
 STEPS, COORDINATES, RATE = 50, 6, 0.01
 CLOSE = 1e-9  # relative: far above rounding, far below any mistake
-Path = list[Array]
 
 
 class Verdict(NamedTuple):
@@ -46,8 +45,8 @@ def check_rule(name: str, update: Callable[..., Any], init: Callable[[Array], An
     Example:
         >>> def mine(theta, g, state, eta):
         ...     return theta + eta * g, state
-        >>> verdict = check_rule("sgd", mine)
-        Not yet: yours departs from sgd at step 1. It steps uphill: the sign of the update is wrong.
+        >>> verdict = check_rule("sgd", mine)  # doctest: +ELLIPSIS
+        Not yet: yours departs from sgd at step 1. It looks like this mistake: The step goes ...
     """
     known("name", name, RULES)
     verdict = _judge(name, update, init or RULES[name].init)
@@ -59,24 +58,36 @@ def _judge(name: str, update: Callable[..., Any], init: Callable[[Array], Any]) 
     reference = _path(RULES[name].update, RULES[name].init)
     try:
         path = _path(update, init)
-    except Exception as error:  # whatever the student's code raises is an answer, not a crash
+    except Exception as error:  # whatever the reader's code raises is an answer, not a crash
         return Verdict(False, f"Not yet: it stops with {type(error).__name__}: {error}")
-    departs = _departs(path, reference)
-    if departs is None:
+    step = _first_difference(path, reference)
+    if step is None and _overwrites(update, init):
+        return Verdict(False, "Almost: the numbers agree, but theta or g is overwritten in place.")
+    if step is None:
         return Verdict(True, f"Right: yours agrees with {name} at every one of {STEPS} steps.")
-    sentence = f"Not yet: yours departs from {name} at step {departs + 1}."
+    found = f"Not yet: yours departs from {name} at step {step + 1}."
+    return Verdict(False, f"{found} {_looks_like(name, path)}")
+
+
+def _looks_like(name: str, path: list[Array]) -> str:
+    """What the known mistake says that makes the very same steps."""
     for mistake in MISTAKES.values():
-        wrong = mistake.init or RULES[name].init if mistake.target == name else None
-        if wrong and _departs(path, _path(mistake.function, wrong)) is None:
-            return Verdict(False, f"{sentence} {mistake.says}")
-    return Verdict(False, f"{sentence} It looks like none of the mistakes that are known here.")
+        if mistake.target == name:
+            wrong = _path(mistake.function, mistake.init or RULES[name].init)
+            if _first_difference(path, wrong) is None:
+                return f"It looks like this mistake: {mistake.says}"
+    return "It looks like none of the mistakes that are known here."
 
 
-def _path(update: Callable[..., Any], init: Callable[[Array], Any]) -> Path:
-    """θ after every step of a run with gradients and rates that are the same for everybody."""
+def _start() -> tuple[Array, np.random.Generator]:
     rng = np.random.default_rng(0)
-    theta = rng.normal(size=COORDINATES)
-    state, path = init(theta), []
+    return rng.normal(size=COORDINATES), rng
+
+
+def _path(update: Callable[..., Any], init: Callable[[Array], Any]) -> list[Array]:
+    """θ after every step of a run whose gradients and rates are the same for everybody."""
+    theta, rng = _start()
+    state, path = init(theta.copy()), []
     with np.errstate(all="ignore"):
         for rate in RATE * rng.uniform(0.1, 1, size=STEPS):
             g = rng.normal(size=COORDINATES) * 10.0 ** np.linspace(-10, 1, COORDINATES)
@@ -84,15 +95,24 @@ def _path(update: Callable[..., Any], init: Callable[[Array], Any]) -> Path:
             theta = np.asarray(theta, dtype=float)
             if theta.shape != (COORDINATES,):
                 raise ValueError(f"theta has the shape {theta.shape} after a step, not {(COORDINATES,)}")
-            path.append(theta)
+            path.append(theta.copy())
     return path
 
 
-def _departs(path: Path, reference: Path) -> int | None:
-    """The first step at which two paths differ, relative to how far the reference has moved."""
-    start = np.random.default_rng(0).normal(size=COORDINATES)
+def _first_difference(path: list[Array], reference: list[Array]) -> int | None:
+    """The first step at which two paths differ by more than rounding, relative to how far θ has moved."""
+    start, _ = _start()
     for step, (mine, theirs) in enumerate(zip(path, reference, strict=True)):
-        moved = np.abs(theirs - start) + 1e-300
-        if not (np.abs(mine - theirs) <= CLOSE * moved + 4 * np.spacing(np.abs(theirs))).all():
+        bound = CLOSE * np.abs(theirs - start) + 16 * np.spacing(np.abs(theirs))
+        same = (np.abs(mine - theirs) <= bound) | (np.isnan(mine) & np.isnan(theirs))
+        if not same.all():
             return step
     return None
+
+
+def _overwrites(update: Callable[..., Any], init: Callable[[Array], Any]) -> bool:
+    theta, rng = _start()
+    g = rng.normal(size=COORDINATES)
+    theta_before, g_before = theta.copy(), g.copy()
+    update(theta, g, init(theta.copy()), RATE)
+    return bool((theta != theta_before).any() or (g != g_before).any())

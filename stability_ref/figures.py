@@ -181,7 +181,8 @@ def facts(figure: Figure) -> str:
         lines.extend(f"  {_line_facts(line)}" for line in axes.get_lines())
         for area in axes.collections:
             if isinstance(area, ContourSet):
-                lines.append(f"  {len(area.levels)} contours, {area.levels[0]:.3g} to {area.levels[-1]:.3g}")
+                levels = np.asarray(area.levels)
+                lines.append(f"  {len(levels)} contours, {levels[0]:.3g} to {levels[-1]:.3g}")
             else:
                 lines.append(f"  shaded {to_hex(tuple(np.ravel(area.get_facecolor())[:3]))}")
         if legend := axes.get_legend():

@@ -143,8 +143,10 @@ def curves(
 
     Args:
         series: x and y of each curve, by its label.
-        title, xlabel, ylabel: texts.
-        yscale: log or linear; x is as the title needs it: logarithmic if it spans a factor of 1000.
+        title: what the figure is about.
+        xlabel: what x is.
+        ylabel: what y is.
+        yscale: log or linear; x is logarithmic if it spans a factor of 1000.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.4, 3.8), layout="constrained")
@@ -161,7 +163,8 @@ def curves(
 
 def _contours(axes: Axes, problem: Landscape, corners: Sequence[float]) -> None:
     """Contours at equal ratios of the loss: what a rule sees far from the floor and near to it."""
-    x, y = np.meshgrid(np.linspace(*corners[:2], 121), np.linspace(*corners[2:], 121))
+    left, right, bottom, top = corners
+    x, y = np.meshgrid(np.linspace(left, right, 121), np.linspace(bottom, top, 121))
     points = np.stack([x.ravel(), y.ravel()], axis=-1).astype(problem.dtype)
     loss, _ = problem.loss_and_gradient(points, NOTHING_TO_DRAW)
     levels = loss.max() * 10.0 ** np.arange(-5, 0.1, 0.5)
