@@ -191,6 +191,20 @@ def whole_slider(description: str, low: int, high: int, value: int, step: int = 
     return ipywidgets.IntSlider(value=value, min=low, max=high, step=step, description=description, **_WIDE)
 
 
+def decimal_slider(
+    description: str, low: float, high: float, value: float, step: float
+) -> ipywidgets.FloatSlider:
+    """A slider over decimal numbers.
+
+    Example:
+        >>> decimal_slider("momentum γ", 0, 0.99, 0.9, step=0.01).value
+        0.9
+    """
+    return ipywidgets.FloatSlider(
+        value=value, min=low, max=high, step=step, description=description, readout_format=".4g", **_WIDE
+    )
+
+
 def choice(description: str, options: Sequence[str], value: str) -> ipywidgets.ToggleButtons:
     """One of a few names.
 

@@ -7,7 +7,7 @@ import pytest
 
 from stability_ref import recipes
 from stability_ref.layers import LOSSES
-from stability_ref.problems import ACTIVATIONS, BLOCKS, DigitsProblem, Quadratic, load_digits
+from stability_ref.problems import ACTIVATIONS, BLOCKS, DigitsProblem, Quadratic, Rosenbrock, load_digits
 
 VARIANTS = list(itertools.product(BLOCKS, ACTIVATIONS, LOSSES))
 STEP = 1e-5
@@ -205,3 +205,11 @@ def test_refusals_name_the_argument(message):
 def test_a_quadratic_refuses_too(message, arguments):
     with pytest.raises(ValueError, match=f"^{message}"):
         Quadratic(**arguments)
+
+
+def test_the_valley_s_gradient_and_its_end():
+    valley = Rosenbrock()
+    assert relative_error(valley, np.array([[-0.7, 0.4]]), None, np.eye(2)) < 1e-7
+    assert valley.loss_and_gradient(np.array([[1.0, 1.0]]), None)[0] == 0
+    with pytest.raises(ValueError, match=r"^start must be two numbers"):
+        Rosenbrock(start=[1.0])
