@@ -1,8 +1,8 @@
 """The executable edition of the Deep Learning Tuning Playbook's chapter on optimization failures.
 
-Reading order: equations, updates, schedules, clipping, layers, problems, training, diagnosis, recipes; these
-need NumPy alone and come with `import stability_ref`. figures (matplotlib), widgets (ipywidgets) and lessons
-(IPython) are imported by name. Ids such as R5 or S1 are clauses of the playbook.
+Reading order: equations, updates, schedules, clipping, layers, problems, training, sharpness, diagnosis,
+recipes; these need NumPy alone and come with `import stability_ref`. mistakes, exercises, figures and
+rule_figures (matplotlib), widgets (ipywidgets) and lessons (IPython) are imported by name. Ids such as R5 or S1 are clauses of the playbook.
 """
 
 from stability_ref import (
@@ -13,6 +13,7 @@ from stability_ref import (
     problems,
     recipes,
     schedules,
+    sharpness,
     training,
     updates,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "problems",
     "recipes",
     "schedules",
+    "sharpness",
     "training",
     "updates",
 ]
