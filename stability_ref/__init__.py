@@ -2,7 +2,8 @@
 
 Reading order: equations, updates, schedules, clipping, layers, problems, training, sharpness, diagnosis,
 recipes; these need NumPy alone and come with `import stability_ref`. mistakes, exercises, figures and
-rule_figures (matplotlib), widgets (ipywidgets) and lessons (IPython) are imported by name. Ids such as R5 or S1 are clauses of the playbook.
+rule_figures (matplotlib), widgets (ipywidgets) and lessons (IPython) are imported by name. Ids such as R5 or
+S1 are clauses of the playbook.
 """
 
 from stability_ref import (
