@@ -1,0 +1,19 @@
+"""What the proofs measured, at the end of the test run; under xdist too, since reports carry it."""
+
+
+def recorded(terminalreporter, name):
+    """The values that tests gave to record_property under that name."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    properties = [pair for report in reports for pair in getattr(report, "user_properties", ())]
+    return [value for key, value in properties if key == name]
+
+
+def pytest_terminal_summary(terminalreporter):
+    if ulps := recorded(terminalreporter, "ulp"):
+        terminalreporter.section("largest error against the print, in scaled ulp")
+        for name, dtype, constants, worst, bound in sorted(set(map(tuple, ulps))):
+            terminalreporter.write_line(f"{name:20} {dtype}  {worst:6.1f} of {bound:5.1f}  {constants}")
+    if kills := recorded(terminalreporter, "killed by"):
+        terminalreporter.section("which proof finds which mistake")
+        for mistake, proofs in sorted({(mistake, tuple(proofs)) for mistake, proofs in kills}):
+            terminalreporter.write_line(f"{mistake:40} {'; '.join(proofs)}")
