@@ -21,6 +21,7 @@ from stability_ref import schedules
 from stability_ref.clipping import clip
 from stability_ref.equations import EQUATIONS
 from stability_ref.schedules import make_schedule
+from stability_ref.sharpness import EDGES
 from stability_ref.updates import RULES
 
 mpmath.mp.dps = 60
@@ -454,6 +455,26 @@ def clip_agrees(function, dtype, printed=None):
     return worst
 
 
+# --- The edges of stability -----------------------------------------------------------------------------------
+
+
+def edge_agrees(name, function, lines=None):
+    """The largest error in ulp of the edge, at most 4."""
+    (line,) = (line for printed in lines or EQUATIONS[f"edge_{name}"] for line in read(printed))
+    check_letters(line, {"eta", "gamma"})
+    if line.left != "h":
+        raise UnreadableError(f"{line.left} is not h")
+    worst = 0.0
+    for eta in (1e-4, 0.3, 7.0):
+        for gamma in (0.0, 0.5, 0.9, 0.999) if RULES[name].defaults else (None,):
+            ours = function(eta) if gamma is None else function(eta, gamma)
+            exact = value(line.right, {"eta": mpmath.mpf(eta), "gamma": mpmath.mpf(gamma or 0)})
+            error = float(abs(exact - ours)) / float(np.spacing(ours))
+            assert error <= 4, f"{error:.3g} ulp"
+            worst = max(worst, error)
+    return worst
+
+
 # --- A changed print ----------------------------------------------------------------------------------------
 
 
@@ -470,6 +491,9 @@ def rejection(name, number, line):
                     floats_agree(name, rule.update, rule.init, "float64", constants, steps=5, path=path)
             elif name == "clip":
                 clip_agrees(clip, "float64", PrintedClip(lines))
+            elif name.startswith("edge_"):
+                rule = name.removeprefix("edge_")
+                edge_agrees(rule, EDGES[rule], lines)
             else:
                 schedule_agrees(name, getattr(schedules, name), PrintedSchedule(name, lines))
     except (UnreadableError, AssertionError, ArithmeticError, ValueError, TypeError, KeyError) as error:

@@ -9,6 +9,7 @@ from printed import (
     UnreadableError,
     clip_agrees,
     digits_agree,
+    edge_agrees,
     floats_agree,
     inputs_and_path,
     read,
@@ -19,6 +20,7 @@ from printed import (
 from stability_ref import schedules
 from stability_ref.clipping import clip
 from stability_ref.equations import EQUATIONS
+from stability_ref.sharpness import EDGES
 from stability_ref.updates import RULES
 
 CASES = [(name, constants) for name in RULES for constants in CONSTANTS[name]]
@@ -53,8 +55,14 @@ def test_clipping_follows_the_print(dtype, record_property):
     record_property("ulp", ["clip", dtype, "several", clip_agrees(clip, dtype), 8])
 
 
+@pytest.mark.parametrize("name", EDGES)
+def test_edges_follow_the_print(name, record_property):
+    record_property("ulp", [f"edge_{name}", "float64", "several", edge_agrees(name, EDGES[name]), 4])
+
+
 def test_every_equation_is_proved():
-    assert set(EQUATIONS) == {*RULES, *PrintedSchedule.LETTERS, "clip"}
+    edges = {f"edge_{name}" for name in EDGES}
+    assert set(EQUATIONS) == {*RULES, *PrintedSchedule.LETTERS, *edges, "clip"}
 
 
 # --- A print that lost something ----------------------------------------------------------------------------
