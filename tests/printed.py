@@ -455,7 +455,7 @@ def clip_agrees(function, dtype, printed=None):
     return worst
 
 
-# --- The edges of stability -----------------------------------------------------------------------------------
+# --- The edges of stability -----------------------------------------------------------------------------
 
 
 def edge_agrees(name, function, lines=None):
