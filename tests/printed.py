@@ -35,7 +35,7 @@ REWRITES = {  # what parse_latex cannot read, or would misread, and how the same
     r"\\left \| g \\right \|": "N",
 }
 LETTER = re.compile(r"(?P<letter>\\?[A-Za-z]+)(?P<prime>'?)(?:_(?:\{[^{}]*\}|\w))?")
-COMMANDS = {"frac", "sqrt", "cdot", "times", "cos", "min", "ge"}
+COMMANDS = {"frac", "sqrt", "cdot", "times", "cos", "min", "le", "ge"}
 
 
 class UnreadableError(ValueError):
@@ -143,6 +143,10 @@ def value(expression, names):
             return min(of)
         case sympy.StrictLessThan():
             return of[0] < of[1]
+        case sympy.LessThan():
+            return of[0] <= of[1]
+        case sympy.StrictGreaterThan():
+            return of[0] > of[1]
         case sympy.GreaterThan():
             return of[0] >= of[1]
     raise UnreadableError(f"{expression} is a {type(expression).__name__}, which no printed line needs")
