@@ -13,6 +13,7 @@ from printed import (
     DEFAULTS,
     PrintedSchedule,
     clip_agrees,
+    clip_digits_agree,
     digits_agree,
     floats_agree,
     schedule_agrees,
@@ -51,6 +52,10 @@ def print_of_clipping(subject):
     clip_agrees(subject.function, "float32")
 
 
+def print_of_clipping_to_fifty_digits(subject):
+    clip_digits_agree(subject.function)
+
+
 ALL_RULES = tuple(RULES)
 PROOFS = {
     "print_in_floats": (ALL_RULES, print_in_floats),
@@ -59,6 +64,7 @@ PROOFS = {
     "print_to_fifty_digits": (ALL_RULES, print_to_fifty_digits),
     "print_of_schedules": (tuple(PrintedSchedule.LETTERS), print_of_schedules),
     "print_of_clipping": (("clip",), print_of_clipping),
+    "print_of_clipping_to_fifty_digits": (("clip",), print_of_clipping_to_fifty_digits),
     **{
         name: (targets, functools.partial(holds, law, examples=40, search=False))
         for name, (targets, law) in PROPERTIES.items()

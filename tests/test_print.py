@@ -8,6 +8,7 @@ from printed import (
     PrintedSchedule,
     UnreadableError,
     clip_agrees,
+    clip_digits_agree,
     digits_agree,
     floats_agree,
     inputs_and_path,
@@ -51,6 +52,10 @@ def test_schedules_follow_the_print_at_every_step(name, record_property):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_clipping_follows_the_print(dtype, record_property):
     record_property("ulp", ["clip", dtype, "several", clip_agrees(clip, dtype), 8])
+
+
+def test_clipping_agrees_with_the_print_to_fifty_digits():
+    clip_digits_agree(clip)
 
 
 def test_every_equation_is_proved():
