@@ -16,7 +16,7 @@ import numpy as np
 from stability_ref import updates
 from stability_ref.clipping import clip, gradient_norm
 from stability_ref.schedules import linear
-from stability_ref.updates import AdamState, MomentumState, RMSPropState
+from stability_ref.updates import AdamState, MomentumState, RMSPropState, _one_minus_power, _root
 
 # mypy: allow-untyped-defs
 # The decorator says what each function is, and its signature is the one of the right version.
@@ -337,7 +337,7 @@ def adam_epsilon_inside_the_root(theta, g, state, alpha, *, beta1=0.9, beta2=0.9
     m, v, t = state
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2
-    b = (1 - beta2 ** (t + 1)) ** 0.5 / (1 - beta1 ** (t + 1))
+    b = _root(_one_minus_power(beta2, t + 1)) / _one_minus_power(beta1, t + 1)
     theta = theta - alpha * (m / np.sqrt(v + epsilon)) * b
     return theta, AdamState(m, v, t + 1)
 
@@ -351,7 +351,7 @@ def adam_epsilon_after_the_correction(theta, g, state, alpha, *, beta1=0.9, beta
     m, v, t = state
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2
-    corrected_m, corrected_v = m / (1 - beta1 ** (t + 1)), v / (1 - beta2 ** (t + 1))
+    corrected_m, corrected_v = m / _one_minus_power(beta1, t + 1), v / _one_minus_power(beta2, t + 1)
     theta = theta - alpha * corrected_m / (np.sqrt(corrected_v) + epsilon)
     return theta, AdamState(m, v, t + 1)
 
@@ -365,7 +365,7 @@ def adam_epsilon_added_to_theta(theta, g, state, alpha, *, beta1=0.9, beta2=0.99
     m, v, t = state
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2
-    b = (1 - beta2 ** (t + 1)) ** 0.5 / (1 - beta1 ** (t + 1))
+    b = _root(_one_minus_power(beta2, t + 1)) / _one_minus_power(beta1, t + 1)
     theta = theta - alpha * m * b / np.sqrt(v) + epsilon
     return theta, AdamState(m, v, t + 1)
 
@@ -380,7 +380,7 @@ def adam_t_plus_two(theta, g, state, alpha, *, beta1=0.9, beta2=0.999, epsilon=1
     m, v, t = state
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2
-    b = (1 - beta2 ** (t + 2)) ** 0.5 / (1 - beta1 ** (t + 2))
+    b = _root(_one_minus_power(beta2, t + 2)) / _one_minus_power(beta1, t + 2)
     theta = theta - alpha * (m / (np.sqrt(v) + epsilon)) * b
     return theta, AdamState(m, v, t + 1)
 
@@ -427,7 +427,7 @@ def adam_corrects_m_alone(theta, g, state, alpha, *, beta1=0.9, beta2=0.999, eps
     m, v, t = state
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2
-    b = 1 / (1 - beta1 ** (t + 1))
+    b = 1 / _one_minus_power(beta1, t + 1)
     theta = theta - alpha * (m / (np.sqrt(v) + epsilon)) * b
     return theta, AdamState(m, v, t + 1)
 
@@ -437,7 +437,7 @@ def adam_corrects_v_alone(theta, g, state, alpha, *, beta1=0.9, beta2=0.999, eps
     m, v, t = state
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2
-    b = (1 - beta2 ** (t + 1)) ** 0.5
+    b = _root(_one_minus_power(beta2, t + 1))
     theta = theta - alpha * (m / (np.sqrt(v) + epsilon)) * b
     return theta, AdamState(m, v, t + 1)
 
@@ -447,7 +447,7 @@ def adam_correction_without_root(theta, g, state, alpha, *, beta1=0.9, beta2=0.9
     m, v, t = state
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2
-    b = (1 - beta2 ** (t + 1)) / (1 - beta1 ** (t + 1))
+    b = _one_minus_power(beta2, t + 1) / _one_minus_power(beta1, t + 1)
     theta = theta - alpha * (m / (np.sqrt(v) + epsilon)) * b
     return theta, AdamState(m, v, t + 1)
 
@@ -457,7 +457,7 @@ def adam_correction_upside_down(theta, g, state, alpha, *, beta1=0.9, beta2=0.99
     m, v, t = state
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2
-    b = (1 - beta1 ** (t + 1)) / (1 - beta2 ** (t + 1)) ** 0.5
+    b = _one_minus_power(beta1, t + 1) / _root(_one_minus_power(beta2, t + 1))
     theta = theta - alpha * (m / (np.sqrt(v) + epsilon)) * b
     return theta, AdamState(m, v, t + 1)
 
@@ -465,8 +465,8 @@ def adam_correction_upside_down(theta, g, state, alpha, *, beta1=0.9, beta2=0.99
 @_mistake("adam", "The corrected m and v are kept as the state, so they are corrected again at every step.")
 def adam_keeps_the_corrected(theta, g, state, alpha, *, beta1=0.9, beta2=0.999, epsilon=1e-8):
     m, v, t = state
-    m = (beta1 * m + (1 - beta1) * g) / (1 - beta1 ** (t + 1))
-    v = (beta2 * v + (1 - beta2) * g**2) / (1 - beta2 ** (t + 1))
+    m = (beta1 * m + (1 - beta1) * g) / _one_minus_power(beta1, t + 1)
+    v = (beta2 * v + (1 - beta2) * g**2) / _one_minus_power(beta2, t + 1)
     theta = theta - alpha * m / (np.sqrt(v) + epsilon)
     return theta, AdamState(m, v, t + 1)
 
@@ -476,7 +476,7 @@ def adam_beta2_weights_swapped(theta, g, state, alpha, *, beta1=0.9, beta2=0.999
     m, v, t = state
     m = beta1 * m + (1 - beta1) * g
     v = (1 - beta2) * v + beta2 * g**2
-    b = (1 - beta2 ** (t + 1)) ** 0.5 / (1 - beta1 ** (t + 1))
+    b = _root(_one_minus_power(beta2, t + 1)) / _one_minus_power(beta1, t + 1)
     theta = theta - alpha * (m / (np.sqrt(v) + epsilon)) * b
     return theta, AdamState(m, v, t + 1)
 
@@ -486,7 +486,7 @@ def adam_beta1_weights_swapped(theta, g, state, alpha, *, beta1=0.9, beta2=0.999
     m, v, t = state
     m = (1 - beta1) * m + beta1 * g
     v = beta2 * v + (1 - beta2) * g**2
-    b = (1 - beta2 ** (t + 1)) ** 0.5 / (1 - beta1 ** (t + 1))
+    b = _root(_one_minus_power(beta2, t + 1)) / _one_minus_power(beta1, t + 1)
     theta = theta - alpha * (m / (np.sqrt(v) + epsilon)) * b
     return theta, AdamState(m, v, t + 1)
 
@@ -501,7 +501,7 @@ def adam_g_not_squared(theta, g, state, alpha, *, beta1=0.9, beta2=0.999, epsilo
     m, v, t = state
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * np.abs(g)
-    b = (1 - beta2 ** (t + 1)) ** 0.5 / (1 - beta1 ** (t + 1))
+    b = _root(_one_minus_power(beta2, t + 1)) / _one_minus_power(beta1, t + 1)
     theta = theta - alpha * (m / (np.sqrt(v) + epsilon)) * b
     return theta, AdamState(m, v, t + 1)
 
@@ -511,7 +511,7 @@ def adam_sums_gradients(theta, g, state, alpha, *, beta1=0.9, beta2=0.999, epsil
     m, v, t = state
     m = beta1 * m + g
     v = beta2 * v + (1 - beta2) * g**2
-    b = (1 - beta2 ** (t + 1)) ** 0.5 / (1 - beta1 ** (t + 1))
+    b = _root(_one_minus_power(beta2, t + 1)) / _one_minus_power(beta1, t + 1)
     theta = theta - alpha * (m / (np.sqrt(v) + epsilon)) * b
     return theta, AdamState(m, v, t + 1)
 
@@ -521,7 +521,7 @@ def adam_without_root(theta, g, state, alpha, *, beta1=0.9, beta2=0.999, epsilon
     m, v, t = state
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2
-    b = (1 - beta2 ** (t + 1)) ** 0.5 / (1 - beta1 ** (t + 1))
+    b = _root(_one_minus_power(beta2, t + 1)) / _one_minus_power(beta1, t + 1)
     theta = theta - alpha * (m / (v + epsilon)) * b
     return theta, AdamState(m, v, t + 1)
 
@@ -530,7 +530,7 @@ def adam_without_root(theta, g, state, alpha, *, beta1=0.9, beta2=0.999, epsilon
 def adam_old_m(theta, g, state, alpha, *, beta1=0.9, beta2=0.999, epsilon=1e-8):
     m, v, t = state
     v = beta2 * v + (1 - beta2) * g**2
-    b = (1 - beta2 ** (t + 1)) ** 0.5 / (1 - beta1 ** (t + 1))
+    b = _root(_one_minus_power(beta2, t + 1)) / _one_minus_power(beta1, t + 1)
     theta = theta - alpha * (m / (np.sqrt(v) + epsilon)) * b
     m = beta1 * m + (1 - beta1) * g
     return theta, AdamState(m, v, t + 1)
@@ -541,7 +541,7 @@ def adam_v_never_falls(theta, g, state, alpha, *, beta1=0.9, beta2=0.999, epsilo
     m, v, t = state
     m = beta1 * m + (1 - beta1) * g
     v = np.maximum(v, beta2 * v + (1 - beta2) * g**2)
-    b = (1 - beta2 ** (t + 1)) ** 0.5 / (1 - beta1 ** (t + 1))
+    b = _root(_one_minus_power(beta2, t + 1)) / _one_minus_power(beta1, t + 1)
     theta = theta - alpha * (m / (np.sqrt(v) + epsilon)) * b
     return theta, AdamState(m, v, t + 1)
 
@@ -551,7 +551,7 @@ def adam_one_v_for_all(theta, g, state, alpha, *, beta1=0.9, beta2=0.999, epsilo
     m, v, t = state
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * (g**2).mean()
-    b = (1 - beta2 ** (t + 1)) ** 0.5 / (1 - beta1 ** (t + 1))
+    b = _root(_one_minus_power(beta2, t + 1)) / _one_minus_power(beta1, t + 1)
     theta = theta - alpha * (m / (np.sqrt(v) + epsilon)) * b
     return theta, AdamState(m, v, t + 1)
 
@@ -561,7 +561,7 @@ def adam_promotes(theta, g, state, alpha, *, beta1=0.9, beta2=0.999, epsilon=1e-
     m, v, t = state
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2
-    b = np.sqrt(1 - beta2 ** (t + 1)) / (1 - beta1 ** (t + 1))
+    b = np.sqrt(_one_minus_power(beta2, t + 1)) / _one_minus_power(beta1, t + 1)
     theta = theta - alpha * (m / (np.sqrt(v) + epsilon)) * b
     return theta, AdamState(m, v, t + 1)
 
@@ -591,7 +591,7 @@ def nadam_torch(theta, g, state, alpha, *, beta1=0.9, beta2=0.999, epsilon=1e-8)
     product = product * mu
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2
-    root = np.sqrt(v / (1 - beta2 ** (t + 1))) + epsilon
+    root = np.sqrt(v / _one_minus_power(beta2, t + 1)) + epsilon
     theta = theta - alpha * (1 - mu) / (1 - product) * g / root
     theta = theta - alpha * next_mu / (1 - product * next_mu) * m / root
     return theta, (m, v, t + 1, product)
@@ -606,8 +606,8 @@ def nadam_corrects_apart(theta, g, state, alpha, *, beta1=0.9, beta2=0.999, epsi
     m, v, t = state
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2
-    ahead = beta1 * m / (1 - beta1 ** (t + 2)) + (1 - beta1) * g / (1 - beta1 ** (t + 1))
-    theta = theta - alpha * ahead / (np.sqrt(v) + epsilon) * (1 - beta2 ** (t + 1)) ** 0.5
+    ahead = beta1 * m / _one_minus_power(beta1, t + 2) + (1 - beta1) * g / _one_minus_power(beta1, t + 1)
+    theta = theta - alpha * ahead / (np.sqrt(v) + epsilon) * _root(_one_minus_power(beta2, t + 1))
     return theta, AdamState(m, v, t + 1)
 
 
@@ -616,7 +616,7 @@ def nadam_adds_all_of_g(theta, g, state, alpha, *, beta1=0.9, beta2=0.999, epsil
     m, v, t = state
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2
-    b = (1 - beta2 ** (t + 1)) ** 0.5 / (1 - beta1 ** (t + 1))
+    b = _root(_one_minus_power(beta2, t + 1)) / _one_minus_power(beta1, t + 1)
     theta = theta - alpha * ((beta1 * m + g) / (np.sqrt(v) + epsilon)) * b
     return theta, AdamState(m, v, t + 1)
 
@@ -628,7 +628,7 @@ def nadam_adds_all_of_g(theta, g, state, alpha, *, beta1=0.9, beta2=0.999, epsil
 def nadam_old_m(theta, g, state, alpha, *, beta1=0.9, beta2=0.999, epsilon=1e-8):
     m, v, t = state
     v = beta2 * v + (1 - beta2) * g**2
-    b = (1 - beta2 ** (t + 1)) ** 0.5 / (1 - beta1 ** (t + 1))
+    b = _root(_one_minus_power(beta2, t + 1)) / _one_minus_power(beta1, t + 1)
     theta = theta - alpha * ((beta1 * m + (1 - beta1) * g) / (np.sqrt(v) + epsilon)) * b
     m = beta1 * m + (1 - beta1) * g
     return theta, AdamState(m, v, t + 1)
@@ -639,7 +639,7 @@ def nadam_epsilon_inside_the_root(theta, g, state, alpha, *, beta1=0.9, beta2=0.
     m, v, t = state
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2
-    b = (1 - beta2 ** (t + 1)) ** 0.5 / (1 - beta1 ** (t + 1))
+    b = _root(_one_minus_power(beta2, t + 1)) / _one_minus_power(beta1, t + 1)
     theta = theta - alpha * ((beta1 * m + (1 - beta1) * g) / np.sqrt(v + epsilon)) * b
     return theta, AdamState(m, v, t + 1)
 
@@ -649,8 +649,8 @@ def nadam_epsilon_after_the_correction(theta, g, state, alpha, *, beta1=0.9, bet
     m, v, t = state
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2
-    ahead = (beta1 * m + (1 - beta1) * g) / (1 - beta1 ** (t + 1))
-    theta = theta - alpha * ahead / (np.sqrt(v / (1 - beta2 ** (t + 1))) + epsilon)
+    ahead = (beta1 * m + (1 - beta1) * g) / _one_minus_power(beta1, t + 1)
+    theta = theta - alpha * ahead / (np.sqrt(v / _one_minus_power(beta2, t + 1)) + epsilon)
     return theta, AdamState(m, v, t + 1)
 
 

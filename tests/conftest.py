@@ -15,5 +15,5 @@ def pytest_terminal_summary(terminalreporter):
             terminalreporter.write_line(f"{name:20} {dtype}  {worst:6.1f} of {bound:5.1f}  {constants}")
     if kills := recorded(terminalreporter, "killed by"):
         terminalreporter.section("which proof finds which mistake")
-        for mistake, proofs in sorted({(mistake, tuple(proofs)) for mistake, proofs in kills}):
+        for mistake, *proofs in sorted(set(map(tuple, kills))):
             terminalreporter.write_line(f"{mistake:40} {'; '.join(proofs)}")

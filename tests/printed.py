@@ -36,7 +36,7 @@ REWRITES = {  # what parse_latex cannot read, or would misread, and how the same
     r"\\left \| g \\right \|": "N",
 }
 LETTER = re.compile(r"(?P<letter>\\?[A-Za-z]+)(?P<prime>'?)(?:_(?:\{[^{}]*\}|\w))?")
-COMMANDS = {"frac", "sqrt", "cdot", "times", "cos", "min", "ge"}
+COMMANDS = {"frac", "sqrt", "cdot", "times", "cos", "min", "le", "ge"}
 
 
 class UnreadableError(ValueError):
@@ -144,6 +144,10 @@ def value(expression, names):
             return min(of)
         case sympy.StrictLessThan():
             return of[0] < of[1]
+        case sympy.LessThan():
+            return of[0] <= of[1]
+        case sympy.StrictGreaterThan():
+            return of[0] > of[1]
         case sympy.GreaterThan():
             return of[0] >= of[1]
     raise UnreadableError(f"{expression} is a {type(expression).__name__}, which no printed line needs")
@@ -435,14 +439,32 @@ class PrintedClip:
         ), norm
 
 
-def clip_agrees(function, dtype, printed=None):
-    """The largest error in ulp of the norm and of the largest coordinate, at most 8; below λ none at all."""
-    printed, worst = printed or PrintedClip(), 0.0
+THRESHOLDS = (5.0, 0.25, 700.0)
+
+
+def some_gradients():
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(40, 6)) * 10.0 ** rng.uniform(-3, 3, size=(40, 1))
     rows[0] = [3, 0, 0, 4, 0, 0]  # the norm is 5 exactly, which does not exceed 5
-    rows = rows.astype(dtype)
-    for threshold in (5.0, 0.25, 700.0):
+    return rows
+
+
+def clip_digits_agree(function):
+    """The function, fed with mpmath's numbers, agrees with the print to 50 digits."""
+    rows, printed = many(some_gradients()), PrintedClip()
+    for threshold in THRESHOLDS:
+        clipped, norms = function(rows.copy(), many(np.full(40, threshold)))
+        for g, ours, norm in zip(rows, clipped, norms, strict=True):
+            expected, exact_norm = printed(g, mpmath.mpf(threshold))
+            assert abs(norm - exact_norm) <= mpmath.mpf(10) ** -50 * exact_norm
+            assert (np.abs(ours - expected) <= mpmath.mpf(10) ** -50 * exact_norm).all()
+
+
+def clip_agrees(function, dtype, printed=None):
+    """The largest error in ulp of the norm and of the largest coordinate, at most 8; below λ none at all."""
+    printed, worst = printed or PrintedClip(), 0.0
+    rows = some_gradients().astype(dtype)
+    for threshold in THRESHOLDS:
         clipped, norms = function(rows.copy(), np.full(40, threshold))
         for g, ours, norm in zip(rows, clipped, norms, strict=True):
             expected, exact_norm = printed(many(g.astype(float)), mpmath.mpf(threshold))

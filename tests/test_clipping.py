@@ -42,25 +42,10 @@ def test_one_extreme_row_leaves_the_others_alone(g):
     np.testing.assert_allclose(gradient_norm(with_extreme)[:4], gradient_norm(g), rtol=1e-15)
 
 
-@FLOATS
-def test_clipping_scales_to_the_threshold_and_keeps_the_direction(g, dtype):
-    clipped, norm = clip(g.astype(dtype), 0.5)
-    assert clipped.dtype == dtype
-    np.testing.assert_allclose(gradient_norm(clipped), 0.5, rtol=1e-6)
-    np.testing.assert_allclose(clipped * norm[:, None], g * 0.5, rtol=1e-5)
-
-
 def test_below_and_at_the_threshold_nothing_changes(g):
     norms = gradient_norm(g)
     np.testing.assert_array_equal(clip(g, norms)[0], g)
     np.testing.assert_array_equal(clip(g, 2 * norms)[0], g)
-
-
-def test_each_trial_has_its_own_threshold(g):
-    thresholds = np.array([0.1, 1e9, 0.2, 1e9])
-    clipped, _ = clip(g, thresholds)
-    np.testing.assert_allclose(gradient_norm(clipped)[[0, 2]], [0.1, 0.2])
-    np.testing.assert_array_equal(clipped[[1, 3]], g[[1, 3]])
 
 
 @pytest.mark.parametrize("scale", [1e200, 1e-200])
@@ -77,12 +62,6 @@ def test_a_gradient_that_is_not_finite_is_passed_on_and_its_norm_says_so(g, bad)
     np.testing.assert_array_equal(clipped[1], g[1])
     assert not np.isfinite(norm[1])
     np.testing.assert_allclose(gradient_norm(clipped[[0, 2, 3]]), 0.5)
-
-
-def test_the_gradient_that_came_stays_as_it_was(g):
-    before = g.copy()
-    clip(g, 0.1)
-    np.testing.assert_array_equal(g, before)
 
 
 @pytest.mark.parametrize("threshold", [0, -1, np.nan, [1, 0]])

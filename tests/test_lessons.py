@@ -1,17 +1,17 @@
 """Code beside its equation: the source as it runs, without decorator and docstring."""
 
+import inspect
+
 from stability_ref import schedules, updates
 from stability_ref.lessons import code_of
 
 
 def test_the_code_is_the_equations_and_nothing_else():
-    assert code_of(updates.momentum).splitlines()[-4:] == [
-        "    (v,) = state",
-        "    v = gamma * v + g",
-        "    theta = theta - eta * v",
-        "    return theta, MomentumState(v)",
-    ]
-    assert code_of(updates.momentum).startswith("def momentum(")
+    code = code_of(updates.momentum)
+    signature, body = code.split(":\n    (v,) = state")
+    assert signature.startswith("def momentum(")
+    assert inspect.getsource(updates.momentum).endswith(f"    (v,) = state{body}\n")
+    assert len(body.splitlines()) == 4
     assert '"""' not in code_of(updates.adam)
 
 

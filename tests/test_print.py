@@ -8,6 +8,7 @@ from printed import (
     PrintedSchedule,
     UnreadableError,
     clip_agrees,
+    clip_digits_agree,
     digits_agree,
     edge_agrees,
     floats_agree,
@@ -58,6 +59,10 @@ def test_clipping_follows_the_print(dtype, record_property):
 @pytest.mark.parametrize("name", EDGES)
 def test_edges_follow_the_print(name, record_property):
     record_property("ulp", [f"edge_{name}", "float64", "several", edge_agrees(name, EDGES[name]), 4])
+
+
+def test_clipping_agrees_with_the_print_to_fifty_digits():
+    clip_digits_agree(clip)
 
 
 def test_every_equation_is_proved():
