@@ -96,7 +96,7 @@ def momentum_rate_inside_the_buffer(theta, g, state, eta, *, gamma=0.9):
 @_mistake(
     "momentum",
     "g has the weight 1 − γ, as in a mean: the playbook's buffer is a sum.",
-    "PyTorch's SGD with dampening = momentum, and many courses",
+    "courses that call the buffer a moving average",
 )
 def momentum_weighs_g(theta, g, state, eta, *, gamma=0.9):
     (v,) = state

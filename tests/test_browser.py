@@ -52,20 +52,45 @@ def missing():
     return None
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    """The lesson, opened at the address that dev.py prints; no cell has run."""
+@contextlib.contextmanager
+def opened(folder, lesson):
+    """A lesson in a course of its own, opened at the address that dev.py prints; no cell has run."""
     if missing():
         pytest.skip(missing())
     from tests import browser
 
-    project = tmp_path_factory.mktemp("course") / "project"
+    project = folder / "project"
     shutil.copytree(ROOT / "stability_ref", project / "stability_ref")
     (project / "notebooks").mkdir()
-    shutil.copyfile(ROOT / "notebooks" / LESSON, project / "notebooks" / LESSON)
+    shutil.copyfile(ROOT / "notebooks" / lesson, project / "notebooks" / lesson)
     SCREENSHOTS.mkdir(exist_ok=True)
     with browser.jupyterlab(project) as address, browser.chromium_page() as page:
         browser.open_lesson(page, address)
+        yield page
+
+
+# First, since two browsers cannot be open at once in one process, and the next one stays for a while.
+def test_lesson_01_looks_at_another_step(tmp_path):
+    with opened(tmp_path, "01_update_rules.ipynb") as page:
+        from tests import browser
+
+        browser.run_all_cells(page)
+        picture = page.locator("img.widget-image").first
+        picture.scroll_into_view_if_needed()
+        handle = page.locator(".widget-slider").filter(has_text="look at step").get_by_role("slider").first
+        before = picture.evaluate(PIXELS)
+        handle.press("ArrowRight")
+        page.wait_for_function(
+            f"([picture, old]) => ({PIXELS})(picture) !== old", arg=[picture.element_handle(), before]
+        )
+        page.screenshot(path=SCREENSHOTS / "6_update_rules.png")
+        assert errors(page) == []
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """Lesson 03, no cell run."""
+    with opened(tmp_path_factory.mktemp("course"), LESSON) as page:
         yield page
 
 
