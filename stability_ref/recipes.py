@@ -56,7 +56,7 @@ def figure_4(seeds: Sequence[int], on_step: OnStep | None = None) -> dict[str, R
     curves = {"standard net": (standard_net(), 0), "sick twin": (sick_twin(), 0)}
     curves["sick twin + warmup"] = (sick_twin(), WARMUP_STEPS)
     return {
-        label: run(net, "momentum", baseline(RATES, warmup), STEPS + warmup, seeds=seeds, on_step=on_step)
+        label: _train(net, baseline(RATES, warmup), STEPS + warmup, seeds, on_step)
         for label, (net, warmup) in curves.items()
     }
 
@@ -66,24 +66,24 @@ def figure_5(seeds: Sequence[int], on_step: OnStep | None = None) -> dict[str, t
     schedule = constant(RATES[LARGE])
     return {
         label: (
-            run(
-                net(),
-                "momentum",
-                schedule,
-                500,
-                seeds=seeds,
-                evaluate_every=SPARSE,
-                on_step=on_step,
-            ),
-            run(
-                net(),
-                "momentum",
-                schedule,
-                FREQUENT,
-                seeds=seeds,
-                evaluate_every=1,
-                on_step=on_step,
-            ),
+            _train(net(), schedule, 500, seeds, on_step, evaluate_every=SPARSE),
+            _train(net(), schedule, FREQUENT, seeds, on_step, evaluate_every=1),
         )
         for label, net in NETS.items()
     }
+
+
+def _train(
+    net: DigitsProblem,
+    schedule: Schedule,
+    steps: int,
+    seeds: Sequence[int],
+    on_step: OnStep | None,
+    evaluate_every: int | None = None,
+) -> Record:
+    record = run(
+        net, "momentum", schedule, steps, seeds=seeds, evaluate_every=evaluate_every, on_step=on_step
+    )
+    if (record.steps_done < steps).any():  # a figure of half a run would mislead
+        raise KeyboardInterrupt("stopped before the figure's runs were complete")
+    return record

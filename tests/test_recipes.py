@@ -98,3 +98,15 @@ def test_both_evaluations_are_of_one_and_the_same_run(twice):
     for sparse, frequent in twice.values():
         at_50 = sparse.train_loss[:, 0, list(sparse.evaluated_at).index(50)]
         np.testing.assert_array_equal(frequent.train_loss[:, 0, 50], at_50)
+
+
+def test_a_figure_that_is_stopped_starts_no_further_run():
+    calls = []
+
+    def stop(done, total, record):
+        calls.append(done)
+        return True
+
+    with pytest.raises(KeyboardInterrupt, match="stopped before"):
+        recipes.figure_4([0], stop)
+    assert len(calls) == 1
