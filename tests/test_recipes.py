@@ -110,3 +110,8 @@ def test_a_figure_that_is_stopped_starts_no_further_run():
     with pytest.raises(KeyboardInterrupt, match="stopped before"):
         recipes.figure_4([0], stop)
     assert len(calls) == 1
+
+
+def test_the_large_rate_is_between_four_and_five_times_the_twin_s_best(sweep):
+    best = recipes.RATES[np.median(sweep["sick twin"].final_test_error, axis=0).argmin()]
+    assert 4 < recipes.RATES[recipes.LARGE] / best < 5
