@@ -3,15 +3,15 @@
 A figure is a plain matplotlib Figure without pyplot: nothing global, so it can be drawn in any thread.
 """
 
+import contextlib
 import io
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
@@ -44,6 +44,13 @@ STYLE: Any = {
 }
 
 
+@contextlib.contextmanager
+def styled_figure(width: float, height: float, layout: Any = "constrained") -> Iterator[Figure]:
+    """A new figure of so many inches; what is drawn inside the with block takes the course's style."""
+    with matplotlib.rc_context(STYLE):
+        yield Figure(figsize=(width, height), layout=layout)
+
+
 def figure_4(records: Mapping[str, Record]) -> Figure:
     """The analogue of the playbook's Figure 4 from `recipes.figure_4`.
 
@@ -51,9 +58,7 @@ def figure_4(records: Mapping[str, Record]) -> Figure:
     most seeds show significant instability, a star at each curve's best rate. Below, the training loss of the
     first seed at a small and at a large rate.
     """
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 7.4), layout="constrained")
-        FigureCanvasAgg(figure)
+    with styled_figure(9.6, 7.4) as figure:
         axes = figure.subplot_mosaic([["sweep", "sweep"], ["small", "large"]], height_ratios=[1.25, 1])
         _axis_plot(axes["sweep"], records)
         for name, place in {"small": recipes.SMALL, "large": recipes.LARGE}.items():
@@ -72,9 +77,7 @@ def figure_5(records: Mapping[str, tuple[Record, Record]]) -> Figure:
 
     The same runs seen twice: evaluated every 50 steps, from the first such step on, and at every step.
     """
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 3.8), layout="constrained")
-        FigureCanvasAgg(figure)
+    with styled_figure(9.6, 3.8) as figure:
         left, right = figure.subplots(1, 2)
         for label, (sparse, frequent) in records.items():
             unstable = bool(frequent.train_loss[0, 0].max() > BLOW_UP)
@@ -100,9 +103,7 @@ class LiveRun:
     """
 
     def __init__(self, steps: int):
-        with matplotlib.rc_context(STYLE):
-            self.figure = Figure(figsize=(8.4, 3.8))  # fits beside the file browser unscaled
-            FigureCanvasAgg(self.figure)
+        with styled_figure(8.4, 3.8, layout=None) as self.figure:  # fits beside the file browser unscaled
             self.figure.subplots_adjust(left=0.085, right=0.985, bottom=0.14, top=0.92, wspace=0.25)
             loss, rate = self.figure.subplots(1, 2)
             loss.set(title="Training loss", ylabel="Training loss", ylim=(0.003, 1000))

@@ -3,13 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from stability_ref.figures import COLOURS, STYLE
+from stability_ref.figures import COLOURS, styled_figure
 from stability_ref.problems import NOTHING_TO_DRAW, Landscape
 from stability_ref.sharpness import EDGES, growth
 from stability_ref.training import Trace
@@ -28,9 +26,7 @@ def paths(problem: Landscape, traces: Mapping[str, Trace], corners: Sequence[flo
         corners: lowest and highest x, lowest and highest y.
         title: what the figure is about.
     """
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 5.6), layout="constrained")
-        FigureCanvasAgg(figure)
+    with styled_figure(9.6, 5.6) as figure:
         figure.suptitle(title)
         panels = figure.subplots(2, 3, sharex=True, sharey=True)
         for axes, (name, trace) in zip(panels.flat, traces.items(), strict=False):
@@ -59,9 +55,7 @@ class LivePath:
     ROWS = 7
 
     def __init__(self, problem: Landscape, corners: Sequence[float]):
-        with matplotlib.rc_context(STYLE):
-            self.figure = Figure(figsize=(8.4, 4.0))
-            FigureCanvasAgg(self.figure)
+        with styled_figure(8.4, 4.0, layout=None) as self.figure:
             left = self.figure.add_axes((0.08, 0.13, 0.5, 0.79))
             _contours(left, problem, corners)
             left.set(xlabel="θ₁", ylabel="θ₂", xlim=corners[:2], ylim=corners[2:], title="The path")
@@ -115,9 +109,7 @@ def state_table(trace: Trace, step: int) -> list[tuple[str, str, str]]:
 
 def limits(gammas: Sequence[float]) -> Figure:
     """How much a step stretches the error at worst against η h, with each rule's edge as a dotted line."""
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 3.8), layout="constrained")
-        FigureCanvasAgg(figure)
+    with styled_figure(9.6, 3.8) as figure:
         products = np.arange(0.01, 4.5, 0.02)  # misses 1, where rounding would be all there is
         for axes, name in zip(figure.subplots(1, 3, sharey=True), EDGES, strict=True):
             axes.axhline(1, color="0.4", linewidth=1, label="_one")
@@ -148,9 +140,7 @@ def curves(
         ylabel: what y is.
         yscale: log or linear; x is logarithmic if it spans a factor of 1000.
     """
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(8.4, 3.8), layout="constrained")
-        FigureCanvasAgg(figure)
+    with styled_figure(8.4, 3.8) as figure:
         axes = figure.subplots()
         for k, (label, (x, y)) in enumerate(series.items()):
             axes.plot(x, y, color=COLOURS[k], linestyle=LINE_STYLES[k], label=label)
