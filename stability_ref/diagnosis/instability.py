@@ -1,15 +1,10 @@
-"""Is the workload unstable? The playbook's procedures on plain arrays, so that any framework's log will do.
+"""Loss instability relative to a safe run on the same batches: what is behind a cross (D3, Figure 4)."""
 
-Here stands the criterion behind a cross in the figures (clause D3, Figure 4).
-"""
-
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from stability_ref.checks import finite_numbers, require
-from stability_ref.diagnosis.log import Log
 
 Array = np.ndarray
 SIGNIFICANT_RATIO = 1.25
@@ -70,35 +65,3 @@ def _checked(loss: Any, reference: Any) -> tuple[Array, Array]:
     require(same_steps, "reference", f"of {loss.shape[-1]} steps, like loss", reference.shape)
     require((reference.max(axis=-1) > 0).all(), "reference", "above 0 somewhere", reference)
     return loss, reference
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one run's log shows by itself (playbook D3, D4)."""
-
-    verdict: str  # one of VERDICTS
-    since: int | None = None  # the step at which the loss begins to go up
-    back_at: int | None = None  # the step at which it is down again where it was
-    harmed: bool | None = None  # it never came back within the log; None: no rise was seen
-    evidence: tuple[str, ...] = ()  # sentences
-
-    @property
-    def unstable(self) -> bool:
-        """Whether a spike was seen: the loss went up, not down, during a period of training."""
-        return self.verdict in ("unstable early", "unstable in mid training")
-
-
-def judge(log: Log) -> Finding:
-    """PRELIMINARY: the real criterion is being made; the interface stays."""
-    loss = np.where(np.isfinite(log.loss), log.loss, np.inf)
-    if len(loss) < 5:
-        return Finding("too short to tell")
-    windows = np.lib.stride_tricks.sliding_window_view(loss, 5)
-    level = np.median(windows, axis=-1)
-    best = np.minimum.accumulate(level)
-    above = np.flatnonzero(level > best + 0.5 * abs(loss[0]))
-    if not above.size:
-        return Finding("stable")
-    since = int(log.step[above[0]])
-    verdict = "unstable early" if above[0] < 30 else "unstable in mid training"
-    return Finding(verdict, since, harmed=bool(level[-1] > best[above[0]] * 1.5))

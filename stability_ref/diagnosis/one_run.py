@@ -1,0 +1,308 @@
+"""Loss instability in one run by itself, relative to its own past (clauses D3–D6).
+
+The loss goes up, not down, during a period of training (D3): several entries in a row are higher than
+before, by more than noise between batches would make them. It may rise above where it began, before anything
+is learnt, or above what it had reached (D4).
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from stability_ref.checks import require
+from stability_ref.diagnosis.log import Log
+
+Array = np.ndarray
+
+EARLY, MID = "unstable early", "unstable in mid training"
+TOO_SHORT, TOO_RARE = "too short to tell", "evaluated too rarely to tell"
+VERDICTS = ("stable", EARLY, MID, TOO_SHORT, TOO_RARE)
+
+# Ours, chosen on the labelled runs of experiments/labelled_runs.py that are not held out.
+IN_A_ROW = (4, 16)  # entries that are all raised: one hard batch is no period of training
+ABOVE_START = 0.5  # a rise above the start is at least this share of the start
+ABOVE_BEFORE = 0.25  # a later rise undoes at least this share of what had been gained
+NOISES = 3.0  # a rise above the start is more than so many times the noise
+CHANCE = 1 / 200  # how often noise alone may pass for a later rise, in a run of any length
+LEARNT = 0.7  # the loss has come down once it is below this share of the start
+ENOUGH_ENTRIES = 50  # with fewer a run is too short to be called stable
+FIRST_STEPS, OFTEN = 100, 5  # an early blow-up shows only if the first steps have an entry every few steps
+
+
+class Rise(NamedTuple):
+    """A period in which the loss goes up."""
+
+    since: int  # place of the first raised entry
+    before: float  # the level that it rises from: the start, or the median just before
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one run's log shows by itself (playbook D3, D4)."""
+
+    verdict: str  # one of VERDICTS
+    since: int | None = None  # the step at which the loss begins to go up
+    back_at: int | None = None  # the step from which on it is down again where it was
+    harmed: bool | None = None  # at the end it has not come back; None: no rise was seen
+    evidence: tuple[str, ...] = ()  # sentences
+
+    @property
+    def unstable(self) -> bool:
+        """Whether a spike was seen: the loss went up, not down, during a period of training."""
+        return self.verdict in (EARLY, MID)
+
+
+def judge(log: Log) -> Finding:
+    """Whether a run is stable, unstable early or in mid training, since when, and whether that harmed it.
+
+    Two things are told apart: a spike was seen (the verdict), and training was harmed (at its end the loss
+    has not come back to where it was before, or has not come down from where it began).
+
+    Args:
+        log: training loss at every step, or every few.
+
+    Returns:
+        The finding. A run without a rise is called stable only if there is enough to see: at least 50
+        entries, and in the first 100 steps one at least every 5 (ours; playbook D6 evaluates every step).
+
+    Example:
+        >>> steps = np.arange(200)
+        >>> finding = judge(Log(2.3 * np.exp(-steps / 50) + 40 * (abs(steps - 8) < 5)))
+        >>> finding.verdict, finding.since, finding.back_at, finding.harmed
+        ('unstable early', 4, 13, False)
+
+    Source: playbook D3, D4 and D6; how well it does is measured in lesson 08.
+    """
+    rise = first_rise(log.loss)
+    if rise is None:
+        return _without_a_rise(log)
+    verdict = MID if came_down(log.loss, rise.since) else EARLY
+    unharmed = _down_again(log.loss, rise) if verdict == MID else _learnt(log.loss)
+    harmed = not final_level(log.loss) <= unharmed
+    back = None if harmed else _back(log.loss, rise)
+    return Finding(
+        verdict,
+        int(log.step[rise.since]),
+        None if back is None else int(log.step[back]),
+        harmed,
+        tuple(_evidence(log, rise, verdict, back)),
+    )
+
+
+def first_rise(loss: Any) -> Rise | None:
+    """The first rise of the loss that is neither small nor noise (playbook D3); None if there is none.
+
+    Criterion (ours), on single entries and on medians y of blocks of 4, 16, 64, … entries:
+
+    - above the start l_0: four in a row are above 1.25 l_0, and the mean of log(y / l_0) is above log 1.5
+      and above 3 ρ (1 + 1/√w), for w entries in all, where ρ is the noise relative to the level in the
+      quietest tenth of the run;
+    - above what it was before: r = 4 or 16 in a row are higher than every one of the k before them, and
+      higher than their median by a quarter of what had been gained. k is such that independent noise of any
+      distribution would do this in one of 200 runs: the highest r of k + r entries come last once in
+      (k + r over r) times.
+
+    An entry that is not finite counts as infinitely high, and is a rise.
+
+    Args:
+        loss: training loss, shape (N,).
+
+    Raises:
+        ValueError: if loss is not a list of at least one number.
+
+    Example:
+        >>> first_rise([3.0, 2.0, 1.0, 1.0, np.inf]).since
+        4
+    """
+    loss = np.asarray(loss, dtype=float)
+    require(loss.ndim == 1 and loss.size, "loss", "a list of at least one number", loss.shape)
+    broken = np.flatnonzero(~np.isfinite(loss))[:1]
+    found = [Rise(int(place), _level_before(loss, int(place))) for place in broken]
+    if np.isfinite(loss[0]):
+        start, scale = loss[0], abs(loss[0]) or 1.0
+        bounded = np.minimum(np.where(np.isfinite(loss), loss, np.inf), start + 1e6 * scale)
+        noise, width = _quiet_noise(bounded), 1
+        while len(loss) > IN_A_ROW[0] * width:
+            blocks = bounded[: len(loss) // width * width].reshape(-1, width)
+            medians = np.median(blocks, axis=1) if width > 1 else bounded
+            found += _above_start(bounded, medians, width, scale, noise)
+            found += [rise for row in IN_A_ROW for rise in _above_before(bounded, medians, width, scale, row)]
+            width *= 4
+    return min(found, default=None)
+
+
+def came_down(loss: Array, since: int) -> bool:
+    """Whether the loss had come down before a rise: then it is one of mid training, otherwise early (D4).
+
+    Ours: there are at least 20 entries before it, and the median of the last 20 is below 0.7 of the start.
+
+    Example:
+        >>> came_down(np.geomspace(3, 0.3, 100), since=10), came_down(np.geomspace(3, 0.3, 100), since=80)
+        (False, True)
+    """
+    return since >= 20 and bool(np.median(loss[since - 20 : since]) < _learnt(loss))
+
+
+def final_level(loss: Array) -> float:
+    """The mean of the last twentieth of the entries, at least ten; infinite if one of them is not finite."""
+    tail = loss[-max(10, len(loss) // 20) :]
+    return float(tail.mean()) if np.isfinite(tail).all() else np.inf
+
+
+def sees_the_start(log: Log) -> bool:
+    """Whether an early blow-up would show: the first 100 steps have an entry at least every 5 (playbook D6).
+
+    Example:
+        >>> sees_the_start(Log([2.0, 1.0], step=[0, 5])), sees_the_start(Log([2.0, 1.0], step=[0, 50]))
+        (True, False)
+    """
+    first = log.step[: np.searchsorted(log.step, FIRST_STEPS) + 1]
+    return bool(first[0] <= OFTEN and (np.diff(first) <= OFTEN).all())
+
+
+def norm_outliers(gradient_norm: Any, *, factor: float = 10.0, window: int = 100) -> Array:
+    """Where the gradient norm lies far above what it was just before (playbook D5).
+
+    Ours: more than `factor` times the median of the window before, or not finite. The first window is
+    compared with its own median.
+
+    Args:
+        gradient_norm: unclipped norms, shape (N,).
+        factor: above 1.
+        window: entries in a window, at least 1.
+
+    Returns:
+        True or False, shape (N,).
+
+    Example:
+        >>> np.flatnonzero(norm_outliers([1.0, 1.2, 50.0, 1.1, 0.9]))
+        array([2])
+    """
+    norm = np.asarray(gradient_norm, dtype=float)
+    require(norm.ndim == 1 and norm.size, "gradient_norm", "a list of at least one number", norm.shape)
+    require(factor > 1, "factor", "above 1", factor)
+    require(window >= 1, "window", "at least 1", window)
+    broken = ~np.isfinite(norm)
+    blocks = np.array_split(np.where(broken, np.inf, norm), range(window, norm.size, window))
+    medians = np.array([np.median(block) for block in blocks])
+    typical = np.minimum(medians, np.append(medians[:1], medians[:-1]))  # a broken block is not typical
+    return broken | (norm > factor * np.repeat(typical, [len(block) for block in blocks]))
+
+
+def _above_start(loss: Array, medians: Array, width: int, scale: float, noise: float) -> list[Rise]:
+    """The first four blocks in a row that lie far above the start, if there are such."""
+    row, start = IN_A_ROW[0], loss[0]
+    excess = np.log1p(np.maximum(medians - start, -0.99 * scale) / scale)
+    sums = np.cumsum(np.insert(excess, 0, 0.0))
+    far = max(np.log1p(ABOVE_START), NOISES * noise * (1 + (row * width) ** -0.5))
+    all_above = -_highest(-medians, row) > start + ABOVE_START / 2 * scale
+    places = np.flatnonzero(all_above & ((sums[row:] - sums[:-row]) / row > far))[:1] * width
+    bound = start + ABOVE_START / 2 * scale
+    return [Rise(_since(loss, int(place), row * width, bound), float(start)) for place in places]
+
+
+def _above_before(loss: Array, medians: Array, width: int, scale: float, row: int) -> list[Rise]:
+    """The first blocks in a row that lie far above all those just before, if there are such."""
+    past = 1
+    while math.comb(past + row, row) < len(medians) / CHANCE:
+        past += 1
+    if len(medians) < past + row:
+        return []
+    lowest_now = -_highest(-medians, row)[past:]
+    for place in np.flatnonzero(lowest_now > _highest(medians, past)[: len(lowest_now)]):
+        before, now = np.median(medians[place : place + past]), lowest_now[place]
+        if now - before > ABOVE_BEFORE * _stake(loss, before, scale):
+            first = (int(place) + past) * width
+            return [Rise(_since(loss, first, row * width, (before + now) / 2), float(before))]
+    return []
+
+
+def _since(loss: Array, first: int, entries: int, bound: float) -> int:
+    """The first of these entries that is above the bound."""
+    return first + int(np.argmax(loss[first : first + entries] > bound))
+
+
+def _stake(loss: Array, before: float, scale: float) -> float:
+    """What had been gained before a rise, but at least 0.4 of the start: a small gain is soon undone."""
+    return max(loss[0] - before, 0.4 * scale)
+
+
+def _highest(values: Array, width: int) -> Array:
+    """The highest of each `width` consecutive values, shape (N − width + 1,)."""
+    span = 1
+    while 2 * span <= width:
+        values = np.maximum(values[:-span], values[span:])
+        span *= 2
+    rest = width - span
+    return np.maximum(values[: len(values) - rest], values[rest:])
+
+
+def _quiet_noise(loss: Array, block: int = 8) -> float:
+    """Noise relative to the level in the quietest tenth of the blocks, for a blow-up is no noise."""
+    blocks = (len(loss) - 1) // block
+    if not blocks:
+        return 0.0
+    differences = np.diff(loss)[: blocks * block].reshape(blocks, block)
+    level = np.abs(loss[: blocks * block]).reshape(blocks, block).mean(axis=1)
+    relative = np.sqrt((differences**2).mean(axis=1) / 2) / np.where(level > 0, level, 1)
+    return float(np.quantile(relative, 0.1))
+
+
+def _learnt(loss: Array) -> float:
+    """The level below which the loss has come down from where it began."""
+    return float(loss[0] - (1 - LEARNT) * abs(loss[0]))
+
+
+def _level_before(loss: Array, place: int) -> float:
+    """The median of the last twenty entries before a place; infinite if there is none."""
+    return float(np.median(loss[max(0, place - 20) : place])) if place else np.inf
+
+
+def _down_again(loss: Array, rise: Rise) -> float:
+    """The level at which the loss is back where it was before a rise."""
+    if not np.isfinite(rise.before):
+        return -np.inf
+    return rise.before + ABOVE_BEFORE * (
+        _stake(loss, rise.before, abs(loss[0])) if rise.before < loss[0] else 0
+    )
+
+
+def _back(loss: Array, rise: Rise) -> int:
+    """The first place after the rise from which on no four entries in a row are higher than before it."""
+    after = loss[rise.since :]
+    lowest = -_highest(-np.where(np.isfinite(after), after, np.inf), min(IN_A_ROW[0], len(after)))
+    above = np.flatnonzero(lowest > _down_again(loss, rise))
+    return min(rise.since + (int(above[-1]) + IN_A_ROW[0] if above.size else 1), len(loss) - 1)
+
+
+def _without_a_rise(log: Log) -> Finding:
+    if len(log) < ENOUGH_ENTRIES:
+        need = f"{len(log)} entries, none of which shows a rise; at least {ENOUGH_ENTRIES} are needed to tell"
+        return Finding(TOO_SHORT, evidence=(need,))
+    if not sees_the_start(log):
+        gap = f"no rise is seen, but the first {FIRST_STEPS} steps have gaps of more than {OFTEN} steps"
+        return Finding(TOO_RARE, evidence=(gap, "a blow-up within the first steps would not show"))
+    first, last = log.loss[0], final_level(log.loss)
+    return Finding("stable", evidence=(f"the loss goes from {first:.3g} to {last:.3g} without a rise",))
+
+
+def _evidence(log: Log, rise: Rise, verdict: str, back: int | None) -> list[str]:
+    after = log.loss[rise.since :]
+    peak, at = np.nanmax(after, initial=-np.inf), log.step[rise.since]
+    sentences = [f"from step {at} on the loss goes up, from {rise.before:.3g} to {peak:.3g}"]
+    if not np.isfinite(after).all():
+        broken = rise.since + int(np.argmax(~np.isfinite(after)))
+        sentences[0] = f"from step {at} on the loss goes up; it is not finite at step {log.step[broken]}"
+    if verdict == EARLY:
+        sentences.append(
+            f"before that it had not come down below {LEARNT:.0%} of its start, {log.loss[0]:.3g}"
+        )
+    else:
+        sentences.append(f"before that it had come down steadily from {log.loss[0]:.3g}")
+    if back is None:
+        sentences.append(f"at the end it is at {final_level(log.loss):.3g} and has not come back")
+    else:
+        sentences.append(f"from step {log.step[back]} on it is down again where it was")
+    return sentences
