@@ -72,9 +72,11 @@ def confirm(
         'confirms instability: the loss rises suddenly after a steady decline (D8)'
     """
     peak, steps = positive("peak_rate", peak_rate), whole_number("steps", steps, minimum=1)
+    is_list = isinstance(factors, Sequence | np.ndarray)
+    require(is_list, "factors", "a list of numbers above 1", factors)
     require(len(factors), "factors", "at least one number above 1", factors)
     for factor in factors:
-        require(positive("factors", factor) > 1, "factors", "numbers above 1", factors)
+        require(positive("factors", factor) > 1, "factors", "numbers above 1", factor)
     return {factor: _confirmed(train_log(train, factor * peak, 0, steps)) for factor in factors}
 
 

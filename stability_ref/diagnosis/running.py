@@ -5,7 +5,9 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from stability_ref.checks import whole_number
+import numpy as np
+
+from stability_ref.checks import require
 from stability_ref.diagnosis.log import Log
 from stability_ref.diagnosis.training_functions import Train, train_log
 from stability_ref.diagnosis.trials import Setting, TrialStore
@@ -42,8 +44,8 @@ def run_trials(
         ImportError: if jobs is not 1 and joblib is missing.
         Exception: what train raises; what was finished before is kept.
     """
-    if jobs != -1 or isinstance(jobs, bool):
-        whole_number("jobs", jobs, minimum=1)
+    is_count = isinstance(jobs, int | np.integer) and not isinstance(jobs, bool) and (jobs >= 1 or jobs == -1)
+    require(is_count, "jobs", "a whole number of at least 1, or -1 for all cores", jobs)
     kept = {setting: store.load(setting) for setting in settings}
     logs = {setting: log for setting, log in kept.items() if log is not None}
     with _bar(len(settings), progress) as report:
@@ -113,14 +115,19 @@ def _pool(jobs: int) -> Any:
         return Parallel(**options)
 
 
+def _tqdm() -> Any:
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:  # no bar then
+        return None
+    return tqdm
+
+
 @contextlib.contextmanager
 def _bar(total: int, wanted: bool) -> Iterator[Callable[[int, Sequence[Setting]], None]]:
     """A function to report to: how many trials are finished and which are running."""
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        wanted = False
-    if not wanted:
+    tqdm = _tqdm() if wanted else None
+    if tqdm is None:
         yield lambda done, running: None
         return
     with tqdm(total=total, unit="trial", leave=False) as bar:

@@ -24,15 +24,16 @@ that `log.as_log` takes.
 
 
 def train_log(train: Train, rate: float, warmup_steps: int, steps: int) -> Log:
-    """The log of one run of a training function, named after its arguments if it has no name of its own.
+    """The log of one run of a training function; one without a name is named after its arguments.
 
     Raises:
-        ValueError: if train returned no log, or the log goes beyond the steps that were asked for.
+        ValueError: if train is no function or returned no log, or the log goes beyond the steps that were asked for.
 
     Example:
         >>> train_log(lambda rate, warmup_steps, steps: [2.0, 1.0, 0.5], 0.1, 0, 3).name
         'rate 0.1, warmup 0, 3 steps'
     """
+    require(callable(train), "train", "a function train(rate, warmup_steps, steps)", train)
     log = as_log(train(rate, warmup_steps, steps), f"rate {rate:g}, warmup {warmup_steps}, {steps} steps")
     last = int(log.step[-1])  # an evaluation after the last step may stand at step number `steps`
     require(last <= steps, "the log of train", f"of at most {steps} steps, warmup included", f"step {last}")

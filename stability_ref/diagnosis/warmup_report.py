@@ -14,7 +14,6 @@ from stability_ref.diagnosis.trials import Setting
 
 MOST = 0.10  # W4: of max_train_steps
 ALREADY_LONG = 0.05  # W6
-ALMOST = 1 - 1e-9  # a factor comes back from a quotient, rounded
 SMOOTHED_OVER = 20  # a checkpoint's training loss is a mean over one part in so many of the longest log
 
 
@@ -52,6 +51,7 @@ class WarmupSearch:
     """What `find_warmup` found. Printed, it is the report; `as_dict` is for files."""
 
     unstable_base_learning_rate: float
+    factor: float
     base_learning_rate: float
     max_train_steps: int
     baseline: Trial
@@ -72,6 +72,7 @@ class WarmupSearch:
         """All but the logs, in values that JSON knows; None stands for a loss that is not finite."""
         return {
             "unstable_base_learning_rate": self.unstable_base_learning_rate,
+            "factor": self.factor,
             "base_learning_rate": self.base_learning_rate,
             "max_train_steps": self.max_train_steps,
             "baseline": _as_dict(self.baseline),
@@ -122,6 +123,8 @@ def comparison(baseline: Trial, warmed_up: Trial) -> str:
     before, after = baseline.best, warmed_up.best
     if not math.isfinite(before.loss):
         return f"The baseline has no finite checkpoint; with warmup the best is: {after} (W5)."
+    if not math.isfinite(after.loss):
+        return f"The run with warmup has no finite checkpoint; the baseline's is: {before} (W5)."
     if after.loss == before.loss:
         said = "With warmup the best checkpoint is as good as the baseline's"
     else:
@@ -133,11 +136,14 @@ def comparison(baseline: Trial, warmed_up: Trial) -> str:
 
 
 def advice(
-    unstable: float, max_train_steps: int, baseline: Trial, tried: tuple[Trial, ...], warmed_up: Trial | None
+    unstable: float,
+    factor: float,
+    max_train_steps: int,
+    baseline: Trial,
+    tried: tuple[Trial, ...],
+    warmed_up: Trial | None,
 ) -> Iterator[str]:
     """What follows from the search, clause by clause."""
-    base = tried[0].rate
-    factor = base / unstable
     if unstable <= baseline.rate:
         yield (
             f"The unstable rate, {unstable:g}, is not above the baseline's, {baseline.rate:g}: instability "
@@ -147,10 +153,10 @@ def advice(
         yield f"The baseline itself is not sound ({baseline.finding.verdict}): sweep its rate again (D1, D2)."
     if any(trial.finding.verdict == "too short to tell" for trial in (baseline, *tried)):
         yield "A log is too short to judge: log the training loss more often, best at every step (D6)."
-    if factor < 10 * ALMOST:
+    if factor < 10:
         yield f"The base rate is {factor:.3g} times the unstable one; W2 asks for 10 times or more."
     if warmed_up is None:
-        yield from _advice_without(base, max_train_steps, tried)
+        yield from _advice_without(tried[0].rate, max_train_steps, tried)
     else:
         yield from _advice_with(warmed_up, factor, max_train_steps, baseline, tried)
 
@@ -200,14 +206,13 @@ def _advice_with(
     if warmed_up.best.loss >= baseline.best.loss:
         yield "Warmup did not pay here: instability may not be what holds this workload back (D9)."
     yield "Each is a single run: repeat with other seeds before believing a small difference."
-    if 10 * ALMOST <= factor < 100 * ALMOST:
+    if 10 <= factor < 100:
         yield "Run again with factor=100 (W2); in the same folder the baseline is not trained again."
 
 
 def _report(search: WarmupSearch) -> Iterator[str]:
-    factor = search.base_learning_rate / search.unstable_base_learning_rate
     yield (
-        f"Warmup search: base_learning_rate {search.base_learning_rate:g} = {factor:g} x "
+        f"Warmup search: base_learning_rate {search.base_learning_rate:g} = {search.factor:g} x "
         f"{search.unstable_base_learning_rate:g}, max_train_steps {search.max_train_steps}"
     )
     rows = [("warmup_steps", "rate", "steps", "verdict", "best checkpoint")]

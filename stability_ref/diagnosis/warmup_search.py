@@ -97,6 +97,7 @@ def find_warmup(
 
     Source: playbook W1–W7, S2, S3.
     """
+    require(callable(train), "train", "a function train(rate, warmup_steps, steps)", train)
     max_train_steps = whole_number("max_train_steps", max_train_steps, minimum=1)
     unstable = positive("unstable_base_learning_rate", unstable_base_learning_rate)
     require(positive("factor", factor) >= 1, "factor", "at least 1", factor)
@@ -119,13 +120,15 @@ def find_warmup(
     )
     stable = [setting for setting, log in logs.items() if enough(setting, log)]
     whole = [Setting(base, one.warmup_steps, one.warmup_steps + max_train_steps) for one in stable[:1]]
-    logs |= run_trials(train, whole, store, jobs=jobs, progress=progress)
+    if whole and whole[0] not in logs:  # the trial was shorter
+        logs |= run_trials(train, whole, store, jobs=jobs, progress=progress)
 
     trials = measured(logs)
     tried = tuple(trials[setting] for setting in sweep if setting in trials)
     warmed_up = trials[whole[0]] if whole else None
     return WarmupSearch(
         unstable_base_learning_rate=unstable,
+        factor=float(factor),
         base_learning_rate=base,
         max_train_steps=max_train_steps,
         baseline=trials[baseline],
@@ -133,7 +136,7 @@ def find_warmup(
         warmup_steps=warmed_up.warmup_steps if warmed_up else None,
         warmed_up=warmed_up,
         comparison=comparison(trials[baseline], warmed_up) if warmed_up else None,
-        advice=tuple(advice(unstable, max_train_steps, trials[baseline], tried, warmed_up)),
+        advice=tuple(advice(unstable, float(factor), max_train_steps, trials[baseline], tried, warmed_up)),
         notes=tuple(store.notes),
     )
 
