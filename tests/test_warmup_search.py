@@ -275,21 +275,28 @@ def test_the_second_round_keeps_the_baseline(tmp_path):
     assert calls_in(calls)[len(made) :] == [f"20.0 {w} {400 + w}" for w in (10, 20, 40)]
 
 
-def test_what_was_finished_before_an_error_is_kept(tmp_path):
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+def test_what_was_finished_before_an_error_is_kept(error, tmp_path):
     calls = tmp_path / "calls"
 
     def fails_at_20(rate, warmup_steps, steps):
         if warmup_steps == 20:
-            raise ZeroDivisionError("the user's own")
+            raise error("the user's own")
         return needs_warmup(calls=calls)(rate, warmup_steps, steps)
 
-    with pytest.raises(ZeroDivisionError, match=r"^the user's own$"):
+    with pytest.raises(error, match=r"^the user's own$"):
         search(fails_at_20, folder=tmp_path / "trials")
     made = calls_in(calls)
     assert len(made) == 2
     found = search(needs_warmup(calls=calls), folder=tmp_path / "trials")
     assert found.as_dict() == search().as_dict()
     assert len(set(calls_in(calls))) == len(calls_in(calls)) == 4
+
+
+def test_trials_behind_the_shortest_that_are_in_the_folder_change_no_answer(tmp_path):
+    search(folder=tmp_path, all_trials=True)
+    assert len(list(tmp_path.glob("*.npz"))) == 5
+    assert search(refuse_to_train, folder=tmp_path).as_dict() == search().as_dict()
 
 
 @pytest.mark.parametrize(("first", "second"), [("digits", "text"), ("", "text"), ("digits", "")])
@@ -479,6 +486,12 @@ def test_an_error_in_a_worker_is_the_user_s_own(tmp_path):
     assert {"rate=0.1_warmup=0_steps=400.npz", "rate=2.0_warmup=10_steps=410.npz"} <= {
         path.name for path in tmp_path.iterdir()
     }
+
+
+def test_our_engine_goes_to_other_processes():
+    train = reference_train(recipes.sick_twin(), "momentum", schedules.cosine(1.0, 20))
+    alone, several = (find_warmup(train, 0.2, 0.1, 20, jobs=jobs, progress=False) for jobs in (1, 2))
+    assert several.as_dict() == alone.as_dict()
 
 
 def test_a_worker_that_sees_another_folder_leaves_the_saving_to_the_search(tmp_path):

@@ -27,7 +27,7 @@ def train_log(train: Train, rate: float, warmup_steps: int, steps: int) -> Log:
     """The log of one run of a training function; one without a name is named after its arguments.
 
     Raises:
-        ValueError: if train is no function or returned no log, or the log goes beyond the steps that were asked for.
+        ValueError: if train is no function or returned no log, or the log goes beyond the steps asked for.
 
     Example:
         >>> train_log(lambda rate, warmup_steps, steps: [2.0, 1.0, 0.5], 0.1, 0, 3).name
