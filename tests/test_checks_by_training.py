@@ -49,6 +49,10 @@ GAPS = {
         {"loss": SMOOTH[:499], "step": np.delete(np.arange(500), 7)},
         "499 of them, none between 6",
     ),
+    "one missing, one more at the end": (
+        {"loss": SMOOTH[:500], "step": np.delete(np.arange(501), 7)},
+        "500 of them, none between 6",
+    ),
     "stopped early": (SMOOTH[:300], "300 of them"),
 }
 

@@ -155,6 +155,16 @@ def test_without_validation_it_is_the_smoothed_training_loss():
     assert "Warmup did not pay" in found.text()
 
 
+def test_a_validation_loss_that_is_never_finite_is_none():
+    found = search(runs(*[falling_to(0.1, validation_loss=np.full(400, np.nan))] * 2))
+    assert found.baseline.best.measure == "smoothed training loss"
+    assert found.baseline.best.step == 399
+
+
+def test_a_log_that_is_too_short_to_judge_is_not_taken_for_stable():
+    assert search(lambda *_: [2.0, 1.0]).warmup_steps is None
+
+
 def test_if_one_run_has_no_validation_all_are_measured_by_training_loss():
     validated = falling_to(0.1, validation_loss=np.full(400, 0.5))
     found = search(runs(validated, falling_to(0.2)))
@@ -302,11 +312,24 @@ def test_trials_behind_the_shortest_that_are_in_the_folder_change_no_answer(tmp_
 @pytest.mark.parametrize(("first", "second"), [("digits", "text"), ("", "text"), ("digits", "")])
 def test_a_folder_takes_one_label(first, second, tmp_path):
     search(folder=tmp_path, label=first)
-    with pytest.raises(ValueError, match=f"label must be '{first}', whose trials .*, but '{second}' came"):
-        search(folder=tmp_path, label=second)
+    refusal = f"label must be '{first}', whose trials .*, but '{second}' came"
+    with pytest.raises(ValueError, match=refusal):  # although no trial is the same
+        find_warmup(needs_warmup(), 3.0, 0.01, 400, folder=tmp_path, label=second)
     (tmp_path / "about.json").unlink()  # each trial knows its label too
-    with pytest.raises(ValueError, match=f"label must be '{first}'"):
+    with pytest.raises(ValueError, match=refusal):
         search(folder=tmp_path, label=second)
+
+
+def test_a_training_function_may_change_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+
+    def wanders(*setting):
+        os.chdir(tmp_path / "elsewhere")
+        return needs_warmup()(*setting)
+
+    search(wanders, folder="trials")
+    assert len(list((tmp_path / "trials").glob("*.npz"))) == 4
 
 
 def damaged(content, how):
@@ -319,13 +342,17 @@ def damaged(content, how):
     }[how]
 
 
-@pytest.mark.parametrize("how", ["empty", "half", "another file", "a bit", "another trial"])
+@pytest.mark.parametrize("how", ["empty", "half", "another file", "a bit", "another trial", "an edited loss"])
 def test_a_damaged_trial_is_set_aside_and_run_again(how, tmp_path):
     calls, folder = tmp_path / "calls", tmp_path / "trials"
     first = search(needs_warmup(calls=calls), folder=folder)
     victim = folder / "rate=2.0_warmup=20_steps=420.npz"
     if how == "another trial":
         content = (folder / "rate=2.0_warmup=40_steps=440.npz").read_bytes()
+    elif how == "an edited loss":
+        with np.load(victim) as entries:
+            np.savez(tmp_path / "edited.npz", **{**entries, "loss": entries["loss"] + 1})
+        content = (tmp_path / "edited.npz").read_bytes()
     else:
         content = damaged(victim.read_bytes(), how)
     victim.write_bytes(content)
@@ -443,10 +470,26 @@ def test_several_jobs_give_the_same_answer(jobs, tmp_path):
     assert search(jobs=jobs).as_dict() == search().as_dict()
 
 
-@pytest.mark.parametrize("backend", ["threading", "sequential", "loky"])
-def test_a_backend_that_joblib_was_given_takes_over(backend, tmp_path):
-    with joblib.parallel_config(backend=backend, n_jobs=1 if backend == "sequential" else 2):
-        assert search(folder=tmp_path).as_dict() == search().as_dict()
+def noting_processes(folder):
+    """train, which leaves a file named after each process that it runs in."""
+
+    def train(*setting):
+        (folder / f"{os.getpid()}.process").touch()
+        return needs_warmup()(*setting)
+
+    return train
+
+
+def processes(folder):
+    return {int(path.stem) for path in folder.glob("*.process")}
+
+
+@pytest.mark.parametrize(("backend", "jobs"), [("threading", 2), ("sequential", 1), ("loky", 2)])
+def test_a_backend_that_joblib_was_given_takes_over(backend, jobs, tmp_path):
+    with joblib.parallel_config(backend=backend, n_jobs=jobs):
+        found = search(noting_processes(tmp_path), folder=tmp_path)
+    assert found.as_dict() == search().as_dict()
+    assert (os.getpid() in processes(tmp_path)) == (backend != "loky")
 
 
 def test_a_backend_that_hands_over_everything_at_the_end(tmp_path):
@@ -469,10 +512,11 @@ def test_a_dask_cluster_gives_the_same_answer_and_resumes(cluster, tmp_path):
         found = search(needs_warmup(calls=calls), folder=tmp_path / "trials")
         made = calls_in(calls)
         again = search(needs_warmup(calls=calls), folder=tmp_path / "trials")
-        with_a_closure = search(lambda *setting: needs_warmup()(*setting))
+        with_a_closure = search(noting_processes(tmp_path))
     assert found.as_dict() == again.as_dict() == with_a_closure.as_dict() == search().as_dict()
     assert calls_in(calls) == made
     assert len(set(made)) == len(made) == 4
+    assert os.getpid() not in processes(tmp_path)
 
 
 def test_an_error_in_a_worker_is_the_user_s_own(tmp_path):
@@ -501,6 +545,8 @@ def test_a_worker_that_sees_another_folder_leaves_the_saving_to_the_search(tmp_p
     for worker in (elsewhere, nowhere):
         setting, log = run_one(needs_warmup(), Setting(0.1, 0, 400), worker)
         assert worker.load(setting) is None
+    run_one(needs_warmup(), Setting(0.1, 0, 300), here)  # this one keeps its trial itself
+    assert here.load(Setting(0.1, 0, 300)) is not None
     assert not (tmp_path / "nowhere").exists()
     here.save(setting, log)
     np.testing.assert_array_equal(here.load(setting).loss, log.loss)
