@@ -53,7 +53,7 @@ def find_warmup(
     killed, at whatever moment, is called again with the same arguments and goes on; a second round with
     factor=100 in the same folder finds its baseline there. The process that trains writes the file. Workers
     on machines that do not share the folder hand their logs over instead, and what they had not handed over
-    when the search was killed is run again.
+    when the search was killed is run again. A damaged file is set aside, and its trial run again.
 
     Args:
         train: the training function, see `training_functions.Train`; `reference_train` makes one.
