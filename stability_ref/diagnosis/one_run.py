@@ -25,7 +25,8 @@ IN_A_ROW = (4, 16)  # entries that are all raised: one hard batch is no period o
 ABOVE_START = 0.5  # a rise above the start is at least this share of the start
 ABOVE_BEFORE = 0.25  # a later rise undoes at least this share of what had been gained
 NOISES = 3.0  # a rise above the start is more than so many times the noise
-CHANCE = 1 / 200  # how often noise alone may pass for a later rise, in a run of any length
+CHANCE = 1 / 1000  # how often noise alone may pass for a later rise, at one width of blocks
+PARTS = 8  # of a run, which are compared with one another for a slow rise
 LEARNT = 0.7  # the loss has come down once it is below this share of the start
 ENOUGH_ENTRIES = 50  # with fewer a run is too short to be called stable
 FIRST_STEPS, OFTEN = 100, 5  # an early blow-up shows only if the first steps have an entry every few steps
@@ -97,12 +98,14 @@ def first_rise(loss: Any) -> Rise | None:
     Criterion (ours), on single entries and on medians y of blocks of 4, 16, 64, … entries:
 
     - above the start l_0: four in a row are above 1.25 l_0, and the mean of log(y / l_0) is above log 1.5
-      and above 3 ρ (1 + 1/√w), for w entries in all, where ρ is the noise relative to the level in the
-      quietest tenth of the run;
+      and above 3 ρ (1 + 1/√w) for the w entries in all, where ρ is the noise relative to the level: in the
+      quietest tenth of the run for single entries, in its typical part for blocks;
     - above what it was before: r = 4 or 16 in a row are higher than every one of the k before them, and
       higher than their median by a quarter of what had been gained. k is such that independent noise of any
-      distribution would do this in one of 200 runs: the highest r of k + r entries come last once in
-      (k + r over r) times.
+      distribution would do this in one of 1000 runs: the highest r of k + r entries come last once in
+      (k + r over r) times;
+    - slowly: of the eighths of a run, one has its lower quartile above the upper quartile of an earlier one,
+      and its median higher by a quarter of what had been gained.
 
     An entry that is not finite counts as infinitely high, and is a rise.
 
@@ -123,11 +126,12 @@ def first_rise(loss: Any) -> Rise | None:
     if np.isfinite(loss[0]):
         start, scale = loss[0], abs(loss[0]) or 1.0
         bounded = np.minimum(np.where(np.isfinite(loss), loss, np.inf), start + 1e6 * scale)
-        noise, width = _quiet_noise(bounded), 1
+        found += _slowly_above(bounded, scale)
+        (quiet, typical), width = _noise(bounded), 1
         while len(loss) > IN_A_ROW[0] * width:
             blocks = bounded[: len(loss) // width * width].reshape(-1, width)
             medians = np.median(blocks, axis=1) if width > 1 else bounded
-            found += _above_start(bounded, medians, width, scale, noise)
+            found += _above_start(bounded, medians, width, scale, quiet if width == 1 else typical)
             found += [rise for row in IN_A_ROW for rise in _above_before(bounded, medians, width, scale, row)]
             width *= 4
     return min(found, default=None)
@@ -162,35 +166,6 @@ def sees_the_start(log: Log) -> bool:
     return bool(first[0] <= OFTEN and (np.diff(first) <= OFTEN).all())
 
 
-def norm_outliers(gradient_norm: Any, *, factor: float = 10.0, window: int = 100) -> Array:
-    """Where the gradient norm lies far above what it was just before (playbook D5).
-
-    Ours: more than `factor` times the median of the window before, or not finite. The first window is
-    compared with its own median.
-
-    Args:
-        gradient_norm: unclipped norms, shape (N,).
-        factor: above 1.
-        window: entries in a window, at least 1.
-
-    Returns:
-        True or False, shape (N,).
-
-    Example:
-        >>> np.flatnonzero(norm_outliers([1.0, 1.2, 50.0, 1.1, 0.9]))
-        array([2])
-    """
-    norm = np.asarray(gradient_norm, dtype=float)
-    require(norm.ndim == 1 and norm.size, "gradient_norm", "a list of at least one number", norm.shape)
-    require(factor > 1, "factor", "above 1", factor)
-    require(window >= 1, "window", "at least 1", window)
-    broken = ~np.isfinite(norm)
-    blocks = np.array_split(np.where(broken, np.inf, norm), range(window, norm.size, window))
-    medians = np.array([np.median(block) for block in blocks])
-    typical = np.minimum(medians, np.append(medians[:1], medians[:-1]))  # a broken block is not typical
-    return broken | (norm > factor * np.repeat(typical, [len(block) for block in blocks]))
-
-
 def _above_start(loss: Array, medians: Array, width: int, scale: float, noise: float) -> list[Rise]:
     """The first four blocks in a row that lie far above the start, if there are such."""
     row, start = IN_A_ROW[0], loss[0]
@@ -219,6 +194,21 @@ def _above_before(loss: Array, medians: Array, width: int, scale: float, row: in
     return []
 
 
+def _slowly_above(loss: Array, scale: float) -> list[Rise]:
+    """The first eighth of the run that lies far above an earlier one, if there is such."""
+    width = len(loss) // PARTS
+    if width < IN_A_ROW[1]:
+        return []
+    parts = loss[: PARTS * width].reshape(PARTS, width)
+    lower, median, upper = np.quantile(parts, [0.25, 0.5, 0.75], axis=1)
+    for now in range(1, PARTS):
+        best = int(np.argmin(median[:now]))
+        before, rise = float(median[best]), median[now] - median[best]
+        if lower[now] > upper[best] and rise > ABOVE_BEFORE * _stake(loss, before, scale):
+            return [Rise(_since(loss, now * width, width, before + rise / 2), before)]
+    return []
+
+
 def _since(loss: Array, first: int, entries: int, bound: float) -> int:
     """The first of these entries that is above the bound."""
     return first + int(np.argmax(loss[first : first + entries] > bound))
@@ -239,15 +229,15 @@ def _highest(values: Array, width: int) -> Array:
     return np.maximum(values[: len(values) - rest], values[rest:])
 
 
-def _quiet_noise(loss: Array, block: int = 8) -> float:
-    """Noise relative to the level in the quietest tenth of the blocks, for a blow-up is no noise."""
+def _noise(loss: Array, block: int = 8) -> Array:
+    """Noise relative to the level in the quietest tenth of the blocks, where no blow-up is, and typically."""
     blocks = (len(loss) - 1) // block
     if not blocks:
-        return 0.0
+        return np.zeros(2)
     differences = np.diff(loss)[: blocks * block].reshape(blocks, block)
     level = np.abs(loss[: blocks * block]).reshape(blocks, block).mean(axis=1)
     relative = np.sqrt((differences**2).mean(axis=1) / 2) / np.where(level > 0, level, 1)
-    return float(np.quantile(relative, 0.1))
+    return np.quantile(relative, [0.1, 0.5])
 
 
 def _learnt(loss: Array) -> float:
