@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from stability_ref.checks import require, whole_number
-from stability_ref.diagnosis.instability import Finding, judge
 from stability_ref.diagnosis.log import Log
+from stability_ref.diagnosis.one_run import Finding, judge
 from stability_ref.diagnosis.training_functions import Train, is_finite, positive, train_log
 
 

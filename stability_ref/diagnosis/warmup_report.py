@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from stability_ref.diagnosis.instability import Finding, judge
 from stability_ref.diagnosis.log import Log
+from stability_ref.diagnosis.one_run import Finding, judge
 from stability_ref.diagnosis.training_functions import is_finite
 from stability_ref.diagnosis.trials import Setting
 

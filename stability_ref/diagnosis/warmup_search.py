@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from stability_ref.checks import require, whole_number
-from stability_ref.diagnosis.instability import judge
 from stability_ref.diagnosis.log import Log
+from stability_ref.diagnosis.one_run import judge
 from stability_ref.diagnosis.running import run_trials
 from stability_ref.diagnosis.training_functions import Train, positive
 from stability_ref.diagnosis.trials import Setting, open_store
