@@ -31,6 +31,7 @@ EACH_STEP = {"step", "batch", "minibatch", "iteration"}
 OVER_STEPS = {"epoch", "mean", "avg", "average", "total", "running", "ema", "smooth", "smoothed"}
 OVER_STEPS |= {"metrics", "log", "logs", "scalars"}
 NO_LOSS = {"scale", "scaler", "scaling", "best", "min", "max", "std", "var", "weight", "coef", "delta"}
+NO_LOSS |= {"fn", "function", "type", "name"}
 OF_A_NORM = {"grad", "norm", "train", "total", "global", "full", "overall", "all", "model", "optimizer", "l"}
 OF_A_NORM |= {"2", "0", "raw", "unclipped", *EACH_STEP}
 NO_RATE = {"scheduler", "scale", "decay", "factor", "ratio", "min", "max", "mult", "multiplier", "warmup"}

@@ -39,8 +39,10 @@ class Records:
 
     @property
     def names(self) -> list[str]:
-        """The keys that came, in that order."""
-        return list(self.rows)
+        """The keys that came, in that order, without those that never had a number."""
+        return [
+            key for key, rows in self.rows.items() if rows or key in self.texts or key not in self.refused
+        ]
 
     @property
     def rare(self) -> set[str]:
@@ -68,17 +70,20 @@ class Records:
         return Runs(list(names), np.array(numbers))
 
     def _add(self, key: str, value: Any, where: str) -> None:
-        rows, values = self.rows.setdefault(key, array("q")), self.values.setdefault(key, array("d"))
-        if self.names_runs(key):
-            self.texts.setdefault(key, {})[self.length] = str(value).strip()
+        if key not in self.rows:
+            self.rows[key], self.values[key] = array("q"), array("d")
+            if self.names_runs(key):
+                self.texts[key] = {}
+        if key in self.texts:
+            self.texts[key][self.length] = str(value).strip()
         try:
             value = number(value) if isinstance(value, str) else value
             if value is None:
                 return
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise ValueError
-            values.append(value)
-            rows.append(self.length)
+            self.values[key].append(value)
+            self.rows[key].append(self.length)
         except (ValueError, OverflowError):
             self.refused.setdefault(key, f"{where}, {key!r}: {str(value)[:80]!r} is no number")
 

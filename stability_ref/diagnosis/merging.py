@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -55,10 +55,10 @@ def merged(series: Mapping[str, Series], name: str = "run", notes: Iterable[str]
         step, value = columns["validation_loss"]
         columns["validation_loss"] = Series(step, np.where(np.isnan(value), np.inf, value))
         told += _told_of_evaluations(log.step, step)
-    values = {
-        field: _at_entries(log.step, each, field == "validation_loss") for field, each in columns.items()
-    }
-    return replace(log, **values, notes=tuple(told))
+    changes: dict[str, Any] = {"notes": tuple(told)}
+    for field, each in columns.items():
+        changes[field] = _at_entries(log.step, each, latest=field == "validation_loss")
+    return replace(log, **changes)
 
 
 def _at_entries(entries: Array, series: Series, latest: bool) -> Array:
@@ -95,12 +95,10 @@ def logs_of(
     if runs is None:
         return {name: functools.partial(_log, name, columns, notes, step_is_epoch)}
     order = np.argsort(runs.number, kind="stable")
-    rows_of = np.split(order, np.cumsum(np.bincount(runs.number, minlength=len(runs.names)))[:-1])
+    ends = np.cumsum(np.bincount(runs.number, minlength=len(runs.names)))
     logs: dict[str, Callable[[], Log]] = {}
-    for run, rows in zip(runs.names, rows_of, strict=True):
-        its_columns = {
-            field: Column(values[rows], logged[rows]) for field, (values, logged) in columns.items()
-        }
+    for run, rows in zip(runs.names, np.split(order, ends), strict=False):  # the last part is empty
+        its_columns = {field: Column(each.values[rows], each.logged[rows]) for field, each in columns.items()}
         logs[run or name] = functools.partial(_log, run or name, its_columns, notes, step_is_epoch)
     return logs
 

@@ -21,6 +21,9 @@ Source = str | os.PathLike[str]
 TAGGED = ("loss", "gradient_norm", "learning_rate", "validation_loss")  # an event file has its own steps
 
 
+Makers = dict[str, Callable[[], Log]]  # by the run's name, what makes its Log or raises NoLoss
+
+
 class Plan(NamedTuple):
     """Where the fields of one Log stand in a table."""
 
@@ -86,6 +89,8 @@ def _read(path: Path, named: dict[str, str]) -> list[Log]:
         return _read_text(path, named)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+    except OSError as error:
+        raise ValueError(f"{path}: this cannot be read: {error.strerror or error}") from None
 
 
 def _with_different_names(read: Sequence[tuple[Path, Log]]) -> list[Log]:
@@ -94,7 +99,7 @@ def _with_different_names(read: Sequence[tuple[Path, Log]]) -> list[Log]:
     return [replace(log, name=f"{path}: {log.name}") if count[log.name] > 1 else log for path, log in read]
 
 
-def _those_with_a_loss(runs: Mapping[str, Callable[[], Log]]) -> list[Log]:
+def _those_with_a_loss(runs: Makers) -> list[Log]:
     """The logs of runs that lie side by side, without those that have no training loss."""
     logs, errors = [], {}
     for name, read in runs.items():
@@ -128,14 +133,12 @@ def _read_text(path: Path, named: dict[str, str]) -> list[Log]:
 
 def _read_csv(lines: Iterator[str], name: str, named: dict[str, str]) -> list[Log]:
     table = Table(lines)
-    plans = _plans(table.header, name, named)
+    plans, found = _plans(table.header, name, named)
     places = {place for plan in plans for field, place in plan.place.items() if field != "run"}
     columns, runs = table.read(places, plans[0].place.get("run"))
-    found: dict[str, Callable[[], Log]] = {}
     for plan in plans:
         its_columns = {field: columns[place] for field, place in plan.place.items() if field != "run"}
-        notes = (*table.notes, *plan.notes)
-        found |= logs_of(plan.name, its_columns, runs, notes, plan.step_is_epoch)
+        found |= logs_of(plan.name, its_columns, runs, (*table.notes, *plan.notes), plan.step_is_epoch)
     return _those_with_a_loss(found)
 
 
@@ -148,31 +151,38 @@ def _read_json(lines: Iterator[str], name: str, named: dict[str, str]) -> list[L
     return _those_with_a_loss(logs_of(name, columns, runs, notes, _is_epoch(choice, named)))
 
 
-def _plans(header: Sequence[str], name: str, named: Mapping[str, str]) -> list[Plan]:
-    """What to read from a CSV: one Log, or one for each run of a chart that W&B exported."""
+def _plans(header: Sequence[str], name: str, named: Mapping[str, str]) -> tuple[list[Plan], Makers]:
+    """What to read from a CSV, and what refuses the runs in it that have no training loss."""
     exported = _exported_runs(header)
     if not exported:
         choice = choose(header, named)
         place = {field: header.index(column) for field, column in choice.column.items()}
-        return [Plan(name, place, choice.notes, _is_epoch(choice, named))]
-    plans, error = [], NoLoss()
+        return [Plan(name, place, choice.notes, _is_epoch(choice, named))], {}
+    plans: list[Plan] = []
+    refusals: Makers = {}
     for run, places in exported.items():
         of_this_run = {field: column.removeprefix(f"{run} - ") for field, column in named.items()}
         try:
             choice = choose(list(places), of_this_run, [field for field in FIELDS if field != "run"])
-        except NoLoss as no_loss:
-            error = no_loss
+        except NoLoss as error:
+            refusals[run] = functools.partial(_refuse, error)
             continue
         place = {field: places[column] for field, column in choice.column.items()}
         plans.append(Plan(run, place, choice.notes, _is_epoch(choice, of_this_run)))
     if not plans:
-        raise error
-    return plans
+        _those_with_a_loss(refusals)
+    return plans, refusals
+
+
+def _refuse(error: ValueError) -> Log:
+    raise error
 
 
 def _exported_runs(header: Sequence[str]) -> dict[str, dict[str, int]]:
     """The columns of each run where W&B exported a chart: "run - train/loss", and the same with __MIN."""
     charted = {name for name in header if name + "__MIN" in header and " - " in name}
+    if not charted and len(header) > 1 and all(" - " in name for name in header[1:]):
+        charted = set(header[1:])
     bounds = {name + bound for name in charted for bound in ("__MIN", "__MAX")}
     shared = {name: i for i, name in enumerate(header) if name not in charted | bounds}
     runs: dict[str, dict[str, int]] = {}
@@ -196,7 +206,7 @@ def _read_folder(folder: Path, named: dict[str, str]) -> list[Log]:
         others = sorted(path.name for path in folder.iterdir() if path.suffix in (".csv", ".jsonl", ".json"))
         hint = f"; give the path of a file in it: {', '.join(others[:5])}" if others else ""
         raise ValueError(f"there are no event files of TensorBoard in this folder{hint}")
-    found: dict[str, Callable[[], Log]] = {}
+    found: Makers = {}
     for run, files in runs.items():
         name = folder.resolve().name if run == folder else run.relative_to(folder).as_posix()
         found[name] = functools.partial(_read_events, files, name, named)

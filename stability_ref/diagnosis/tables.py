@@ -17,7 +17,7 @@ from stability_ref.checks import require
 
 Array = np.ndarray
 Row = list[str]
-ROWS_AT_ONCE = 10_000  # so many are held as text, all others as arrays
+ROWS_AT_ONCE = 1000  # so many are held as text, all others as arrays
 DELIMITERS = "\t;,"
 NOT_LOGGED = ("", "null", "none")
 SPELLED_OUT = ("nan", "inf", "infinity", *NOT_LOGGED[1:])
@@ -59,8 +59,6 @@ def opened(path: Path) -> Iterator[TextIO]:
         raise ValueError(f"the gzip file is cut off or damaged: {error}") from None
     except csv.Error as error:
         raise ValueError(f"this is no CSV, or a quote is not closed: {error}") from None
-    except OSError as error:
-        raise ValueError(f"this cannot be read: {error.strerror or error}") from None
 
 
 def _encoding(head: bytes) -> str:
