@@ -18,7 +18,7 @@ SYNONYMS = {
     **dict.fromkeys(("evaluation", "dev", "holdout", "heldout"), "eval"),
     **dict.fromkeys(("gradient", "gradients", "grads"), "grad"),
     **dict.fromkeys(("iter", "iters", "iterations", "it", "update", "updates"), "iteration"),
-    **{"steps": "step", "epochs": "epoch", "losses": "loss", "cost": "loss", "gradnorm": "grad norm"},
+    **{"steps": "step", "epochs": "epoch", "losses": "loss", "cost": "loss", "gradnorm": "grad norm", "gnorm": "grad norm"},
     **{"ce": "crossentropy", "xent": "crossentropy", "trainloss": "train loss", "valloss": "val loss"},
     **{"learningrate": "lr", "globalstep": "global step", "optim": "optimizer"},
 }
@@ -161,7 +161,7 @@ def _loss_rank(words: Words) -> tuple[str, Rank] | None:
     others = set(words) - {*LOSSES, part} | set(parts)
     kinds: tuple[set[str], ...] = (set(), EACH_STEP, EACH_STEP | OVER_STEPS)
     kind = next((i for i, kind in enumerate(kinds) if others <= kind), len(kinds))
-    return part, (kind, min(measures))
+    return part, (kind, max(measures))
 
 
 def _training_rank(words: Words) -> Rank | None:

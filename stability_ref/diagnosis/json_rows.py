@@ -101,7 +101,7 @@ class Records:
         yield f"line {place}", first
         for place, line in numbered:
             try:
-                yield f"line {place}", _an_object(_parsed(line, place), f"line {place}")
+                yield f"line {place}", _an_object(_parsed(line.strip(), place), f"line {place}")
             except NoJSON:
                 if line.endswith(("\n", "\r")):
                     raise
