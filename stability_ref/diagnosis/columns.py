@@ -18,7 +18,14 @@ SYNONYMS = {
     **dict.fromkeys(("evaluation", "dev", "holdout", "heldout"), "eval"),
     **dict.fromkeys(("gradient", "gradients", "grads"), "grad"),
     **dict.fromkeys(("iter", "iters", "iterations", "it", "update", "updates"), "iteration"),
-    **{"steps": "step", "epochs": "epoch", "losses": "loss", "cost": "loss", "gradnorm": "grad norm", "gnorm": "grad norm"},
+    **{
+        "steps": "step",
+        "epochs": "epoch",
+        "losses": "loss",
+        "cost": "loss",
+        "gradnorm": "grad norm",
+        "gnorm": "grad norm",
+    },
     **{"ce": "crossentropy", "xent": "crossentropy", "trainloss": "train loss", "valloss": "val loss"},
     **{"learningrate": "lr", "globalstep": "global step", "optim": "optimizer"},
 }

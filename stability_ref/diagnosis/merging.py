@@ -66,7 +66,8 @@ def _at_entries(entries: Array, series: Series, latest: bool) -> Array:
     if np.array_equal(series.step, entries):
         return series.value
     order = np.argsort(series.step, kind="stable")
-    order = order[np.append(np.diff(series.step[order]) > 0, True)]  # of each step what came last
+    step = series.step[order]
+    order = order[np.append(step[:-1] < step[1:], True)]  # of each step what came last
     entry = np.searchsorted(entries, series.step[order], side="right") - 1
     if latest:
         entry = np.maximum(entry, 0)
@@ -81,7 +82,7 @@ def _told_of_evaluations(entries: Array, steps: Array) -> list[str]:
     steps = np.unique(steps)
     entry = np.maximum(np.searchsorted(entries, steps, side="right") - 1, 0)
     lost = len(entry) - len(np.unique(entry))
-    text = f"{lost} validation losses lie between two losses, where a later one stands for them"
+    text = f"of the validation losses between two losses the latest was kept, {lost} were left out"
     return [text] if lost else []
 
 
@@ -124,7 +125,7 @@ def _steps(column: Column | None, has_loss: Array, is_epoch: bool) -> tuple[Arra
         return count, ()
     values, logged = column
     at_losses = values[has_loss]
-    if is_epoch and (len(np.unique(at_losses)) < len(at_losses) or (at_losses % 1 != 0).any()):
+    if is_epoch and (len(np.unique(at_losses)) < len(at_losses) or (at_losses != np.floor(at_losses)).any()):
         return count, ("entries were counted: there are no steps, and an epoch has several entries",)
     missing = has_loss & ~logged
     require(not missing.any(), "step", "in every row with a loss", f"none in row {missing.argmax() + 1}")

@@ -70,6 +70,7 @@ def read_logs(source: Source | Iterable[Source], *, columns: Mapping[str, str] |
     named = {} if columns is None else columns
     is_names = isinstance(named, Mapping) and all(isinstance(name, str) for name in named.values())
     require(is_names, "columns", 'a mapping like {"loss": "train/nll"}', columns)
+    require(isinstance(source, Iterable | str | os.PathLike), "source", "a path or several", source)
     sources = [source] if isinstance(source, str | os.PathLike) else list(source)
     require(sources, "source", "a path, or at least one path", source)
     for each in sources:
@@ -79,15 +80,17 @@ def read_logs(source: Source | Iterable[Source], *, columns: Mapping[str, str] |
 
 
 def _read(path: Path, named: dict[str, str]) -> list[Log]:
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist")
     try:
+        if not path.exists():
+            raise FileNotFoundError(f"{path} does not exist")
         if path.is_dir():
             return _read_folder(path, named)
         if is_event_file(path):
             return [_read_events([(path, "")], path.parent.resolve().name, named)]
         return _read_text(path, named)
-    except ValueError as error:
+    except FileNotFoundError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from None
     except OSError as error:
         raise ValueError(f"{path}: this cannot be read: {error.strerror or error}") from None
@@ -120,7 +123,7 @@ def _those_with_a_loss(runs: Makers) -> list[Log]:
 
 
 def _read_text(path: Path, named: dict[str, str]) -> list[Log]:
-    name = path.name.removesuffix(".gz").rsplit(".", 1)[0]
+    name = Path(path.name.removesuffix(".gz")).stem
     with opened(path) as file:
         head = []
         for line in file:

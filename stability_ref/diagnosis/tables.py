@@ -108,10 +108,10 @@ class Table:
             self._do_without_header()
 
     def _without_comments(self, lines: Iterable[str]) -> Iterator[str]:
-        """The lines; a comment leaves an empty one, so that the others keep their numbers."""
+        """The lines; a comment or blanks leave an empty one, so that the others keep their numbers."""
         for line in lines:
             self.last_line = line
-            yield "\n" if line.startswith("#") else line
+            yield "\n" if line.startswith("#") or line.isspace() else line
 
     def _do_without_header(self) -> None:
         names = {1: ["loss"], 2: ["step", "loss"]}.get(len(self.header))
