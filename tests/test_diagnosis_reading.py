@@ -67,6 +67,7 @@ CSV = {
     ),
     "gzip": (gzip.compress(b"step,loss\n0,2.5\n10,1.5\n"), TWO_LOSSES),
     "quotes": ('"step","loss","a ""b"", c"\n0,"2.5","x,\ny"\n10,1.5,\n', TWO_LOSSES),
+    "a cell of several lines at the end": ('step,loss,a\n0,2.5,\n10,1.5,"b\nc"', TWO_LOSSES),
     "comments and empty lines": (
         '# it is "so\n\nstep,loss\n0,2.5\n#5,"9\n\n10,1.5\n\n',
         TWO_LOSSES,
@@ -119,6 +120,11 @@ def test_tables(read, kind):
     assert log.name == "metrics"
     assert log.notes == ()
     assert_log(log, **expected)
+
+
+def test_a_mark_of_the_encoding_is_no_part_of_a_name(read):
+    [log] = read("\ufeffa,b\n2.5,0\n1.5,10\n", loss="a", step="b")
+    assert_log(log, **TWO_LOSSES)
 
 
 def test_a_gzip_file_gives_the_name_without_its_ending(read):
@@ -399,6 +405,10 @@ BAD = {
     "a short line": (b"step,loss\n1,2\n2\n3,4\n", r"line 3 has 1 cells, but the header has 2: \['2'\]"),
     "a long line": (b"step,loss\n1,2\n2,3,4\n", "line 3 has 3 cells, but the header has 2"),
     "two lines in one": (b"step,loss\n1,2\n2,33,4\n4,5\n", "line 3 has 3 cells"),
+    "a quote beside it that is not closed": (
+        b'step,loss,a\n1,2,"b\n2,3,c\n',
+        "a quote is not closed in the row that en",
+    ),
     "a quote that is not closed": (b'step,loss\n1,2\n2,"3\n4,5', "a quote is not closed"),
     "a quote that is never closed": (b'step,loss\n1,"2\n' + b"1,2\n" * 50_000, "a quote is not closed"),
     "a negative norm": (b"loss,grad_norm\n1,-2\n", "gradient_norm must be at least 0"),

@@ -129,6 +129,7 @@ class Table:
         runs: dict[str, int] = {}
         numbers = array("q")
         for rows, lines in self._batches():
+            self._refuse_open_quote(rows, lines)
             if not self.last_line.endswith(("\n", "\r")):  # only a file's last line has no end
                 self._drop_if_cut_off(rows, places)
             self._refuse_ragged(rows, lines)
@@ -156,11 +157,16 @@ class Table:
                 rows, lines = [rows[i] for i in kept], [lines[i] for i in kept]
             yield rows, lines
 
+    def _refuse_open_quote(self, rows: list[Row], lines: Sequence[int]) -> None:
+        """Refuse a last cell that took in the rest of the file: a cell of several lines ends with a quote."""
+        if rows and "\n" in rows[-1][-1] and not self.last_line.rstrip().endswith('"'):
+            raise ValueError(
+                f"a quote is not closed in the row that ends at line {lines[-1]}: {rows[-1]}"[:200]
+            )
+
     def _drop_if_cut_off(self, rows: list[Row], places: Collection[int]) -> None:
         """Drop the file's last row if it looks like a line that is still being written."""
         last = rows[-1] if rows else self.header
-        if any("\n" in cell for cell in last):
-            raise ValueError(f"a quote is not closed in the line that begins with {last[0]!r}")
         full = len(last) >= len(self.header)
         if full and not (len(last) - 1 in places and _is_begun(self._point(last[-1]))):
             return
