@@ -13,6 +13,7 @@ BENCHMARKS = {  # a module benchmarks.<name> with measure() -> the section's tex
     "sweep": "A whole sweep from a cold process",
     "import_time": "What the import costs",
     "slider": "From a slider to the picture",
+    "big_log": "Reading a long log",
 }
 
 

@@ -67,7 +67,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def code_hash() -> str:
     """Changes with every file whose code is measured or measures."""
-    files = sorted([*ROOT.glob("stability_ref/*.py"), *ROOT.glob("benchmarks/*.py")])
+    files = sorted([*ROOT.glob("stability_ref/**/*.py"), *ROOT.glob("benchmarks/*.py")])
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes())
@@ -82,7 +82,7 @@ def provenance() -> str:
             f"- Machine: {processor()}, {os.cpu_count()} cores, {platform.system()}",
             f"- Versions: Python {platform.python_version()}, {packages}",
             f"- NumPy's BLAS: {blas()}, one thread",
-            f"- Code: {code_hash()} (SHA-256 over stability_ref/*.py and benchmarks/*.py)",
+            f"- Code: {code_hash()} (SHA-256 over stability_ref/**/*.py and benchmarks/*.py)",
         ]
     )
 
