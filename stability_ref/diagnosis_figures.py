@@ -1,0 +1,163 @@
+"""The figures of a diagnosis: loss and gradient norm against step, the norms' histogram, the sweep's axis plot."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from stability_ref.diagnosis.report import Report, RunReport
+from stability_ref.diagnosis.sweep_report import SweepReport
+from stability_ref.figures import COLOURS, styled_figure
+
+Array = np.ndarray
+MOST_POINTS = 4000  # a longer curve is drawn as its lowest and highest value in each of half as many windows
+MOST_RUNS = 10  # as many as there are colours
+LINE_STYLES = ("-", "--", "-.", ":")
+
+
+def report_figure(report: Report) -> Figure:
+    """What a report is about, in pictures (playbook C2, D5, D7, D8).
+
+    Loss against step, a dotted line where a rise begins, a cross where the loss is not finite; where norms were
+    logged, norm against step with its outliers and the threshold that it suggests, and their histogram; for a
+    sweep, result against learning rate. The first ten runs are drawn.
+
+    Args:
+        report: of `diagnosis.diagnose`.
+    """
+    runs = report.runs[:MOST_RUNS]
+    normed = [run for run in runs if run.norms is not None]
+    rows = 1 + bool(normed) + (report.sweep is not None)
+    with styled_figure(9.6, 3.6 * rows) as figure:
+        grid = figure.add_gridspec(rows, 3)
+        _loss_panel(figure.add_subplot(grid[0, :]), runs)
+        if normed:
+            _norm_panel(figure.add_subplot(grid[1, :2]), normed)
+            _histogram(figure.add_subplot(grid[1, 2]), normed)
+        if report.sweep is not None:
+            _axis_plot(figure.add_subplot(grid[-1, :]), report.sweep)
+    return figure
+
+
+def thinned(step: Array, values: Array) -> tuple[Array, Array]:
+    """A curve of at most 4000 points that has the same outline: lowest and highest value of each window.
+
+    Values that are not finite are left out.
+
+    Example:
+        >>> step, values = thinned(np.arange(100_000), np.sin(np.arange(100_000)))
+        >>> len(step), round(values.max(), 6)
+        (4000, 1.0)
+    """
+    finite = np.isfinite(values)
+    step, values = step[finite], values[finite]
+    if len(step) <= MOST_POINTS:
+        return step, values
+    places = []
+    edges = np.linspace(0, len(step), MOST_POINTS // 2 + 1).astype(int)
+    for first, end in zip(edges[:-1], edges[1:], strict=True):
+        window = values[first:end]
+        places.extend(sorted((first + int(window.argmin()), first + int(window.argmax()))))
+    return step[places], values[places]
+
+
+def _loss_panel(axes: Axes, runs: Sequence[RunReport]) -> None:
+    for number, run in enumerate(runs):
+        look = _look(number)
+        step, loss = thinned(run.log.step, run.log.loss)
+        axes.plot(step, loss, label=run.log.name, **look)
+        if run.finding.since is not None:
+            label = f"_rise of {run.log.name}"
+            axes.axvline(run.finding.since, color=look["color"], linestyle=":", label=label)
+    _set_scale(axes, [run.log.loss for run in runs])
+    for number, run in enumerate(runs):
+        broken = run.log.step[~np.isfinite(run.log.loss)][:1]
+        if broken.size:
+            top = axes.get_ylim()[1]
+            axes.plot(
+                broken,
+                [top],
+                "x",
+                color=_look(number)["color"],
+                markersize=11,
+                mew=3,
+                clip_on=False,
+                label=f"_{run.log.name} not finite",
+            )
+            axes.set_ylim(top=top)
+    axes.set(title="Training loss", xlabel="Global step", ylabel="Training loss")
+    axes.legend()
+
+
+def _norm_panel(axes: Axes, runs: Sequence[RunReport]) -> None:
+    for number, run in enumerate(runs):
+        assert run.norms is not None
+        look, norms = _look(number), run.norms
+        step, norm = thinned(run.log.step, run.log.gradient_norm)
+        axes.plot(step, norm, label=run.log.name, **look)
+        if norms.threshold is not None:
+            label = f"threshold to start from, {norms.threshold:.3g}"
+            axes.axhline(norms.threshold, color=look["color"], linestyle=":", label=label)
+        shown = np.isin(run.log.step, norms.outliers) & np.isfinite(run.log.gradient_norm)
+        step, norm = thinned(run.log.step[shown], run.log.gradient_norm[shown])
+        axes.plot(
+            step, norm, "o", color=look["color"], fillstyle="none", label=f"_outliers of {run.log.name}"
+        )
+    _set_scale(axes, [run.log.gradient_norm for run in runs])
+    axes.set(title="Gradient norm, unclipped", xlabel="Global step", ylabel="L2 norm of the gradient")
+    axes.legend()
+
+
+def _histogram(axes: Axes, runs: Sequence[RunReport]) -> None:
+    """Over all steps; the bins are as wide on the axis wherever they lie."""
+    finite = [run.log.gradient_norm[np.isfinite(run.log.gradient_norm)] for run in runs]
+    positive = np.concatenate(finite)
+    positive = positive[positive > 0]
+    if positive.size:
+        low, high = positive.min() / 1.01, positive.max() * 1.01
+        bins = np.geomspace(low, high, 41)
+        for number, norms in enumerate(finite):
+            counts, _ = np.histogram(norms, bins)
+            look = {**_look(number), "label": runs[number].log.name}
+            axes.step(bins, np.append(counts, counts[-1:]), where="post", **look)
+        axes.set(xscale="log")
+    axes.set(title="Histogram of the norms", xlabel="L2 norm of the gradient", ylabel="Steps")
+
+
+def _axis_plot(axes: Axes, sweep: SweepReport) -> None:
+    """As the playbook's Figure 7a: infeasible trials are pinned at the top."""
+    good = sweep.feasible
+    gain = sweep.results[good]
+    top = gain.max() + 0.25 * (np.ptp(gain) or abs(gain.max()) or 1.0)
+    is_best = sweep.rates == sweep.best
+    axes.plot(
+        sweep.rates[good & ~is_best], sweep.results[good & ~is_best], "o", color=COLOURS[0], label="feasible"
+    )
+    axes.plot(
+        sweep.rates[~good],
+        np.full((~good).sum(), top),
+        "x",
+        color=COLOURS[2],
+        markersize=10,
+        mew=2,
+        label="infeasible",
+    )
+    axes.plot(
+        sweep.rates[is_best], sweep.results[is_best], "*", color=COLOURS[1], markersize=17, label="best"
+    )
+    axes.set(title="The sweep", xscale="log", xlabel="Base learning rate", ylabel=sweep.measure.capitalize())
+    axes.legend()
+
+
+def _set_scale(axes: Axes, curves: Sequence[Array]) -> None:
+    """Logarithmic where all are above 0 and the range is wide, as blow-ups make it."""
+    finite = np.concatenate([curve[np.isfinite(curve)] for curve in curves])
+    if finite.size and finite.min() > 0 and finite.max() > 20 * finite.min():
+        axes.set_yscale("log")
+
+
+def _look(number: int) -> dict[str, Any]:
+    """A colour and a line style that tell the runs apart."""
+    return {"color": COLOURS[number], "linestyle": LINE_STYLES[number % len(LINE_STYLES)], "linewidth": 1.4}
