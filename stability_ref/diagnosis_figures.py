@@ -1,5 +1,6 @@
-"""The figures of a diagnosis: loss and gradient norm against step, the norms' histogram, the sweep's axis plot."""
+"""The figures of a diagnosis: loss and gradient norm against step, a histogram of the norms, the sweep."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,9 +21,9 @@ LINE_STYLES = ("-", "--", "-.", ":")
 def report_figure(report: Report) -> Figure:
     """What a report is about, in pictures (playbook C2, D5, D7, D8).
 
-    Loss against step, a dotted line where a rise begins, a cross where the loss is not finite; where norms were
-    logged, norm against step with its outliers and the threshold that it suggests, and their histogram; for a
-    sweep, result against learning rate. The first ten runs are drawn.
+    Loss against step, a dotted line where a rise begins, a cross where the loss is not finite; where norms
+    were logged, norm against step with its outliers and the threshold that it suggests, and their histogram;
+    for a sweep, result against learning rate. The first ten runs are drawn.
 
     Args:
         report: of `diagnosis.diagnose`.
@@ -57,7 +58,7 @@ def thinned(step: Array, values: Array) -> tuple[Array, Array]:
         return step, values
     places = []
     edges = np.linspace(0, len(step), MOST_POINTS // 2 + 1).astype(int)
-    for first, end in zip(edges[:-1], edges[1:], strict=True):
+    for first, end in itertools.pairwise(edges):
         window = values[first:end]
         places.extend(sorted((first + int(window.argmin()), first + int(window.argmax()))))
     return step[places], values[places]

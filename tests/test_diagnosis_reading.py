@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stability_ref.diagnosis.columns import choose
-from stability_ref.diagnosis.reading import read_logs
+from stability_ref.diagnosis.reading.columns import choose
+from stability_ref.diagnosis.reading.logs import read_logs
 
 NAN, INF = np.nan, np.inf
 FIELDS = ("step", "loss", "gradient_norm", "learning_rate", "validation_loss")
@@ -768,7 +768,7 @@ def test_reading_needs_tensorboard_only_for_its_files():
 PEAK = """
 import sys
 from pathlib import Path
-from stability_ref.diagnosis.reading import read_logs
+from stability_ref.diagnosis.reading.logs import read_logs
 
 def peak():
     [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line]

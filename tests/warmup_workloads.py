@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stability_ref.diagnosis import trials
-from stability_ref.diagnosis.warmup_search import find_warmup
+from stability_ref.diagnosis.warmup import trials
+from stability_ref.diagnosis.warmup.search import find_warmup
 
 STABLE_FROM = 40
 WARMUPS = [10, 20, 40, 80]

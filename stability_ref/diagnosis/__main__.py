@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from stability_ref.diagnosis.reading import read_logs
+from stability_ref.diagnosis.reading.logs import read_logs
 from stability_ref.diagnosis.report import Report, diagnose
 
 FIELDS = ("loss", "step", "gradient-norm", "learning-rate", "validation-loss", "run")

@@ -242,7 +242,7 @@ def _noise(loss: Array, block: int = 8) -> Array:
 
 def _learnt(loss: Array) -> float:
     """The level below which the loss has come down from where it began."""
-    return float(loss[0] - (1 - LEARNT) * abs(loss[0]))
+    return float(loss[0] - (1 - LEARNT) * abs(loss[0])) if np.isfinite(loss[0]) else -np.inf
 
 
 def _level_before(loss: Array, place: int) -> float:
@@ -270,29 +270,28 @@ def _back(loss: Array, rise: Rise) -> int:
 def _without_a_rise(log: Log) -> Finding:
     if len(log) < ENOUGH_ENTRIES:
         need = f"{len(log)} entries, none of which shows a rise; at least {ENOUGH_ENTRIES} are needed to tell"
-        return Finding(TOO_SHORT, evidence=(need,))
+        return Finding(TOO_SHORT, evidence=(f"{need} (D6)",))
     if not sees_the_start(log):
         gap = f"no rise is seen, but the first {FIRST_STEPS} steps have gaps of more than {OFTEN} steps"
-        return Finding(TOO_RARE, evidence=(gap, "a blow-up within the first steps would not show"))
+        return Finding(TOO_RARE, evidence=(f"{gap}: a blow-up within the first steps would not show (D6)",))
     first, last = log.loss[0], final_level(log.loss)
-    return Finding("stable", evidence=(f"the loss goes from {first:.3g} to {last:.3g} without a rise",))
+    return Finding("stable", evidence=(f"the loss goes from {first:.3g} to {last:.3g} without a rise (D3)",))
 
 
 def _evidence(log: Log, rise: Rise, verdict: str, back: int | None) -> list[str]:
-    after = log.loss[rise.since :]
-    peak, at = np.nanmax(after, initial=-np.inf), log.step[rise.since]
-    sentences = [f"from step {at} on the loss goes up, from {rise.before:.3g} to {peak:.3g}"]
-    if not np.isfinite(after).all():
-        broken = rise.since + int(np.argmax(~np.isfinite(after)))
-        sentences[0] = f"from step {at} on the loss goes up; it is not finite at step {log.step[broken]}"
+    """What speaks for the verdict, each sentence with its clause."""
+    after, at, start = log.loss[rise.since :], log.step[rise.since], log.loss[0]
+    if np.isfinite(after).all():
+        rises = f"from step {at} on the loss goes up, from {rise.before:.3g} to {after.max():.3g} (D3)"
+    else:
+        broken = log.step[rise.since + int(np.argmax(~np.isfinite(after)))]
+        rises = f"from step {at} on the loss goes up; at step {broken} it is not finite (D3)"
     if verdict == EARLY:
-        sentences.append(
-            f"before that it had not come down below {LEARNT:.0%} of its start, {log.loss[0]:.3g}"
-        )
+        came = f"before that it had not come down below {LEARNT:.0%} of its start, {start:.3g}: early (D4)"
     else:
-        sentences.append(f"before that it had come down steadily from {log.loss[0]:.3g}")
+        came = f"before that it had come down steadily from {start:.3g}: mid training (D4)"
     if back is None:
-        sentences.append(f"at the end it is at {final_level(log.loss):.3g} and has not come back")
+        ends = f"at the end it is at {final_level(log.loss):.3g} and has not come back"
     else:
-        sentences.append(f"from step {log.step[back]} on it is down again where it was")
-    return sentences
+        ends = f"from step {log.step[back]} on it is down again where it was"
+    return [rises, came, ends]

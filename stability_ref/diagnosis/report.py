@@ -1,10 +1,9 @@
-"""The diagnosis of one or several runs: which instability, since when, on what evidence, what to fix first."""
+"""The diagnosis of one or several runs: which instability, since when, why we think so, what to fix first."""
 
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,8 @@ from stability_ref.diagnosis.fixes import Fix, fixes_for, next_step
 from stability_ref.diagnosis.log import Log, as_log
 from stability_ref.diagnosis.norms import Norms, judge_norms
 from stability_ref.diagnosis.one_run import Finding, judge
-from stability_ref.diagnosis.reading import read_logs
+from stability_ref.diagnosis.reading.logs import read_logs
 from stability_ref.diagnosis.sweep_report import SweepReport, base_rate, judge_sweep
-
-COLUMNS = ("step", "gradient_norm", "learning_rate", "validation_loss")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +38,7 @@ class RunReport:
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What `diagnose` found. Printed it is text, `json()` is for programs, a notebook shows it with pictures."""
+    """What `diagnose` found: printed it is text, `json()` is for programs, a notebook shows pictures too."""
 
     runs: tuple[RunReport, ...]
     sweep: SweepReport | None  # where several runs differ in their learning rates
@@ -98,8 +95,10 @@ def diagnose(
         source: the training loss of one run, shape (N,); a path of a CSV, a JSON-lines file, a TensorBoard
             folder or a Weights & Biases export, see `reading.read_logs`; a `Log`; or several runs: an array
             (runs, N), a list of any of these, or a mapping from the runs' names to them.
-        step, gradient_norm, learning_rate, validation_loss: of one run whose loss is given as numbers, shape
-            (N,), see `Log`.
+        step: of one run whose loss is given as numbers, shape (N,), see `Log`; so are the next three.
+        gradient_norm: unclipped norms.
+        learning_rate: the rate of each step.
+        validation_loss: NaN where the run was not evaluated.
         columns: names a file's columns, such as {"loss": "train/nll"}, where they cannot be guessed.
         clip_threshold: λ that was used, or is to be, to say which share of the updates it clips (C5).
 
@@ -123,11 +122,14 @@ def diagnose(
     if clip_threshold is not None:
         one = finite_numbers("clip_threshold", clip_threshold, "a number above 0")
         require(one.ndim == 0 and one > 0, "clip_threshold", "a number above 0", clip_threshold)
-    given = {name: value for name in COLUMNS if (value := locals()[name]) is not None}
-    if given:
-        logs = [Log(source, **given)]
-    else:
-        logs = list(_logs(source, columns, "run"))
+    beside = {
+        "step": step,
+        "gradient_norm": gradient_norm,
+        "learning_rate": learning_rate,
+        "validation_loss": validation_loss,
+    }
+    given = {name: value for name, value in beside.items() if value is not None}
+    logs = [Log(source, **given)] if given else list(_logs(source, columns, "run"))
     require(logs, "source", "at least one run", source)
     runs = tuple(_judged(log, clip_threshold) for log in sorted(logs, key=base_rate))
     return Report(runs, judge_sweep([run.log for run in runs], [run.finding for run in runs]))
@@ -135,7 +137,7 @@ def diagnose(
 
 def _logs(source: Any, columns: Mapping[str, str] | None, name: str) -> Iterator[Log]:
     """The runs of anything that `diagnose` takes."""
-    if isinstance(source, str | PathLike):
+    if _is_path(source):
         yield from read_logs(source, columns=columns)
     elif isinstance(source, Mapping) and "loss" not in source:
         for key, value in source.items():
@@ -151,8 +153,12 @@ def _is_several(source: Any) -> bool:
     """Whether these are runs, not the losses of one run."""
     if isinstance(source, np.ndarray):
         return source.ndim == 2
-    runs = str | PathLike | Log | Mapping | Sequence | np.ndarray
-    return isinstance(source, Sequence) and len(source) > 0 and all(isinstance(one, runs) for one in source)
+    is_list = isinstance(source, Sequence) and len(source) > 0
+    return is_list and all(isinstance(one, Log | Mapping) or np.ndim(one) or _is_path(one) for one in source)
+
+
+def _is_path(source: Any) -> bool:
+    return isinstance(source, str) or hasattr(source, "__fspath__")
 
 
 def _judged(log: Log, clip_threshold: float | None) -> RunReport:

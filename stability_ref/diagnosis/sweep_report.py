@@ -66,14 +66,15 @@ def judge_sweep(logs: Sequence[Log], findings: Sequence[Finding]) -> SweepReport
         return None
     validated = all(_validation(log) is not None for log in logs)
     results = np.array([_validation(log) if validated else final_level(log.loss) for log in logs])
-    if not np.isfinite(results).any():
-        return None
     measure = "final validation loss" if validated else "final training loss"
     lowest = logs[int(np.argmin(rates))]
     unstable = np.array(
         [finding.unstable or _against(log, lowest) for log, finding in zip(logs, findings, strict=True)]
     )
-    untrained = float(np.median([log.loss[0] for log in logs]))
+    first = np.array([log.loss[0] for log in logs])
+    if not np.isfinite(first).any():
+        return None
+    untrained = float(np.median(first[np.isfinite(first)]))
     possible = feasible(results, rates=rates, untrained=untrained) & np.isfinite(results)
     if not possible.any():
         return None
@@ -123,7 +124,7 @@ def _sentences(sweep: SweepReport) -> Iterator[str]:
     if (~sweep.feasible).any():
         edge = "at" if sweep.at_the_edge else "not at"
         count = int((~sweep.feasible).sum())
-        yield f"{count} of {rates.size} rates are infeasible; the best lies {edge} the edge of the others (D7)"
+        yield f"{count} of {rates.size} rates are infeasible; the best is {edge} the edge of the others (D7)"
     else:
         yield "every rate is feasible: the edge was not reached (D7)"
     if sweep.held_back:

@@ -17,10 +17,10 @@ from warmup_workloads import STABLE_FROM, WARMUPS, needs_warmup
 from benchmarks.report import ROOT
 from stability_ref import recipes, schedules
 from stability_ref.diagnosis.log import Log
-from stability_ref.diagnosis.running import run_one
-from stability_ref.diagnosis.training_functions import reference_train
-from stability_ref.diagnosis.trials import Setting, open_store
-from stability_ref.diagnosis.warmup_search import default_warmup_steps, find_warmup
+from stability_ref.diagnosis.warmup.running import run_one
+from stability_ref.diagnosis.warmup.search import default_warmup_steps, find_warmup
+from stability_ref.diagnosis.warmup.training_functions import reference_train
+from stability_ref.diagnosis.warmup.trials import Setting, open_store
 from stability_ref.problems import Quadratic, load_digits
 from stability_ref.training import run
 
@@ -555,7 +555,7 @@ def test_a_worker_that_sees_another_folder_leaves_the_saving_to_the_search(tmp_p
 def test_one_job_needs_no_joblib(tmp_path):
     code = (
         "import sys, warmup_workloads as w\n"
-        "from stability_ref.diagnosis.warmup_search import find_warmup\n"
+        "from stability_ref.diagnosis.warmup.search import find_warmup\n"
         "find_warmup(w.needs_warmup(), 0.2, 0.1, 400, warmup_steps=w.WARMUPS, progress=False)\n"
         "print('joblib' in sys.modules, 'tqdm' in sys.modules)\n"
         "sys.modules['joblib'] = None\n"

@@ -6,10 +6,7 @@ from pathlib import Path
 from stability_ref.checks import require, whole_number
 from stability_ref.diagnosis.log import Log
 from stability_ref.diagnosis.one_run import judge
-from stability_ref.diagnosis.running import run_trials
-from stability_ref.diagnosis.training_functions import Train, positive
-from stability_ref.diagnosis.trials import Setting, open_store
-from stability_ref.diagnosis.warmup_report import (
+from stability_ref.diagnosis.warmup.report import (
     MOST,
     WarmupSearch,
     advice,
@@ -17,6 +14,9 @@ from stability_ref.diagnosis.warmup_report import (
     measured,
     trains_stably,
 )
+from stability_ref.diagnosis.warmup.running import run_trials
+from stability_ref.diagnosis.warmup.training_functions import Train, positive
+from stability_ref.diagnosis.warmup.trials import Setting, open_store
 
 PostWarmup = float | Callable[[int], int] | None
 

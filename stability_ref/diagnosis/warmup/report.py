@@ -9,8 +9,8 @@ import numpy as np
 
 from stability_ref.diagnosis.log import Log
 from stability_ref.diagnosis.one_run import Finding, judge
-from stability_ref.diagnosis.training_functions import is_finite
-from stability_ref.diagnosis.trials import Setting
+from stability_ref.diagnosis.warmup.training_functions import is_finite
+from stability_ref.diagnosis.warmup.trials import Setting
 
 MOST = 0.10  # W4: of max_train_steps
 ALREADY_LONG = 0.05  # W6

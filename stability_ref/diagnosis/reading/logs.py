@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stability_ref.checks import require
-from stability_ref.diagnosis.columns import FIELDS, Choice, NoLoss, choose, names_runs, words
-from stability_ref.diagnosis.event_files import Events, is_event_file, runs_in
-from stability_ref.diagnosis.json_rows import Records
 from stability_ref.diagnosis.log import Log
-from stability_ref.diagnosis.merging import logs_of, merged
-from stability_ref.diagnosis.tables import Table, opened
+from stability_ref.diagnosis.reading.columns import FIELDS, Choice, NoLoss, choose, names_runs, words
+from stability_ref.diagnosis.reading.event_files import Events, is_event_file, runs_in
+from stability_ref.diagnosis.reading.json_rows import Records
+from stability_ref.diagnosis.reading.merging import logs_of, merged
+from stability_ref.diagnosis.reading.tables import Table, opened
 
 Source = str | os.PathLike[str]
 TAGGED = ("loss", "gradient_norm", "learning_rate", "validation_loss")  # an event file has its own steps

@@ -8,7 +8,7 @@ import numpy as np
 from stability_ref.checks import require, whole_number
 from stability_ref.diagnosis.log import Log
 from stability_ref.diagnosis.one_run import Finding, judge
-from stability_ref.diagnosis.training_functions import Train, is_finite, positive, train_log
+from stability_ref.diagnosis.warmup.training_functions import Train, is_finite, positive, train_log
 
 
 def early_check(train: Train, best_rate: float, steps: int = 500) -> Finding:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stability_ref.checks import require
-from stability_ref.diagnosis.columns import NoLoss
 from stability_ref.diagnosis.log import Log
-from stability_ref.diagnosis.tables import Column, Runs
+from stability_ref.diagnosis.reading.columns import NoLoss
+from stability_ref.diagnosis.reading.tables import Column, Runs
 
 Array = np.ndarray
 

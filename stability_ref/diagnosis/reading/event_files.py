@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from stability_ref.diagnosis.columns import VALIDATION, words
-from stability_ref.diagnosis.merging import Series
+from stability_ref.diagnosis.reading.columns import VALIDATION, words
+from stability_ref.diagnosis.reading.merging import Series
 
 MARK = "tfevents"  # what TensorBoard itself looks for in a file's name
 LENGTH_AND_ITS_CHECKSUM = struct.Struct("<QI")

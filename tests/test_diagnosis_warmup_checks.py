@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from stability_ref import recipes, schedules
-from stability_ref.diagnosis.checks_by_training import confirm, early_check
-from stability_ref.diagnosis.training_functions import reference_train
+from stability_ref.diagnosis.warmup.checks import confirm, early_check
+from stability_ref.diagnosis.warmup.training_functions import reference_train
 
 SMOOTH = 0.1 + 2 * 0.98 ** np.arange(1000)
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from stability_ref.checks import require
 from stability_ref.diagnosis.log import Log
-from stability_ref.diagnosis.training_functions import Train, train_log
-from stability_ref.diagnosis.trials import Setting, TrialStore
+from stability_ref.diagnosis.warmup.training_functions import Train, train_log
+from stability_ref.diagnosis.warmup.trials import Setting, TrialStore
 
 
 def run_trials(

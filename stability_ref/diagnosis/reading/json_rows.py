@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stability_ref.diagnosis.tables import CUT_OFF, Column, Runs, number
+from stability_ref.diagnosis.reading.tables import CUT_OFF, Column, Runs, number
 
 Array = np.ndarray
 SHAPES = 'an object a line, a list of objects, or an object with a "log_history"'

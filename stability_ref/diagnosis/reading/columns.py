@@ -7,6 +7,7 @@ from typing import NamedTuple
 from stability_ref.checks import known, require
 
 FIELDS = ("loss", "step", "gradient_norm", "learning_rate", "validation_loss", "run")
+NEEDED = ("loss", "step", "run")  # without the others there is still a diagnosis
 FALLBACK = 9  # the rank of an epoch as a step: only where there is nothing better
 Rank = tuple[int, ...]  # smaller fits better
 Words = tuple[str, ...]
@@ -88,7 +89,12 @@ def choose(
         if field in named:
             column[field] = _existing(field, named[field], names)
         elif ranked := _candidates(field, free, rare):
-            column[field] = _best(field, ranked)
+            best = [name for rank, name in ranked if rank == ranked[0][0]]
+            if len(set(best)) > 1 and field not in NEEDED:
+                how = _how_to_name(field, best[0])
+                notes.append(f"{_listed(best)} fit the {field} equally well: none was read; {how}")
+                continue
+            column[field] = _best(field, best)
             notes += _told(field, column[field], ranked)
         elif field == "loss":
             there = _listed(names)
@@ -133,8 +139,7 @@ def _existing(field: str, name: str, names: Sequence[str]) -> str:
     raise error(f"there is no column {name!r} for the {field}; there are {_listed(names)}")
 
 
-def _best(field: str, ranked: Sequence[tuple[Rank, str]]) -> str:
-    best = [name for rank, name in ranked if rank == ranked[0][0]]
+def _best(field: str, best: Sequence[str]) -> str:
     if len(set(best)) > 1:
         raise ValueError(f"{_listed(best)} fit the {field} equally well; {_how_to_name(field, best[0])}")
     return best[0]
