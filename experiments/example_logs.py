@@ -173,8 +173,8 @@ RECIPES = {
         steps=500,
     ),
     "mid_training_spike": Recipe(
-        "The loss declines, lies low, and jumps up in mid training, in the ramp of a long warmup, as in the "
-        "playbook's Figure 6 after it. Nothing is planted: the data are as ever.",
+        "The loss declines, lies low, and jumps up in mid training, while the rate climbs evenly in a long "
+        "warmup. Nothing is planted: the data are as ever.",
         "12 post-norm residual blocks of width 32, He's initial weights; momentum 0.9, 600 steps of warmup "
         "to the constant rate 0.15",
         lambda: post_norm(blocks=12),
