@@ -166,9 +166,9 @@ RECIPES = {
         "and comes back.",
         "8 pre-norm residual blocks of width 32, the last norm's gain 8 and the head's weights an eighth, "
         "so that the function is the same and the curvature 64 times as large; momentum 0.9 at the constant "
-        "rate 0.08",
+        "rate 0.1",
         steep_pre_norm,
-        momentum(0.08),
+        momentum(0.1),
         lambda t: 1.0,
         steps=500,
     ),
