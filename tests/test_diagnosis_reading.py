@@ -394,7 +394,6 @@ BAD = {
         b"step,train/loss,train_loss\n1,2,3\n",
         "'train/loss', 'train_loss' fit the loss equally well; name one with .*--loss train/loss",
     ),
-    "two rates": (b"loss,lr-Adam/pg1,lr-Adam/pg2\n1,2,3\n", "fit the learning_rate equally.*--learning-rate"),
     "a loss twice": (b"step,loss,loss\n1,2,3\n", "the column of the loss must be one, so rename"),
     "text": (b"step,loss\n1,2\n\n2,abc\n", "line 4, column 'loss': 'abc' is no number"),
     "text after a cell of several lines": (b'a,loss\n"x\ny",2\n"x",b\n', "line 4, column 'loss': 'b' is no"),
@@ -794,3 +793,13 @@ def test_a_large_file_is_never_held_as_text(tmp_path):
     np.testing.assert_allclose(loss, sum(1 / (i + 1) for i in range(rows)))
     assert path.stat().st_size > 200 * rows
     assert bytes_more < 130 * rows  # three columns as arrays, a few times over
+
+
+def test_of_two_columns_that_are_not_needed_none_is_read(tmp_path):
+    path = tmp_path / "run.csv"
+    path.write_text("loss,lr-Adam/pg1,lr-Adam/pg2\n1,2,3\n")
+    (log,) = read_logs(path)
+    assert log.learning_rate is None
+    assert "fit the learning_rate equally well: none was read" in log.notes[0]
+    (named,) = read_logs(path, columns={"learning_rate": "lr-Adam/pg2"})
+    assert named.learning_rate == [3]

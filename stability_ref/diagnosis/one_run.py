@@ -27,6 +27,7 @@ ABOVE_BEFORE = 0.25  # a later rise undoes at least this share of what had been 
 NOISES = 3.0  # a rise above the start is more than so many times the noise
 CHANCE = 1 / 1000  # how often noise alone may pass for a later rise, at one width of blocks
 PARTS = 8  # of a run, which are compared with one another for a slow rise
+SMALL = 0.1  # losses below this share of the start tell nothing about the noise there
 LEARNT = 0.7  # the loss has come down once it is below this share of the start
 ENOUGH_ENTRIES = 50  # with fewer a run is too short to be called stable
 FIRST_STEPS, OFTEN = 100, 5  # an early blow-up shows only if the first steps have an entry every few steps
@@ -99,7 +100,8 @@ def first_rise(loss: Any) -> Rise | None:
 
     - above the start l_0: four in a row are above 1.25 l_0, and the mean of log(y / l_0) is above log 1.5
       and above 3 ρ (1 + 1/√w) for the w entries in all, where ρ is the noise relative to the level: in the
-      quietest tenth of the run for single entries, in its typical part for blocks;
+      quietest tenth of the run for single entries, in its typical part for blocks, without losses below
+      a tenth of the start;
     - above what it was before: r = 4 or 16 in a row are higher than every one of the k before them, and
       higher than their median by a quarter of what had been gained. k is such that independent noise of any
       distribution would do this in one of 1000 runs: the highest r of k + r entries come last once in
@@ -230,14 +232,17 @@ def _highest(values: Array, width: int) -> Array:
 
 
 def _noise(loss: Array, block: int = 8) -> Array:
-    """Noise relative to the level in the quietest tenth of the blocks, where no blow-up is, and typically."""
+    """Noise relative to the level in the quietest tenth of the blocks, where no blow-up is, and typically.
+
+    Blocks below a tenth of the start do not count: near 0 the noise of a loss is as large as the loss itself.
+    """
     blocks = (len(loss) - 1) // block
-    if not blocks:
-        return np.zeros(2)
-    differences = np.diff(loss)[: blocks * block].reshape(blocks, block)
     level = np.abs(loss[: blocks * block]).reshape(blocks, block).mean(axis=1)
-    relative = np.sqrt((differences**2).mean(axis=1) / 2) / np.where(level > 0, level, 1)
-    return np.quantile(relative, [0.1, 0.5])
+    near = level > SMALL * abs(loss[0])
+    if not near.any():
+        return np.zeros(2)
+    differences = np.diff(loss)[: blocks * block].reshape(blocks, block)[near]
+    return np.quantile(np.sqrt((differences**2).mean(axis=1) / 2) / level[near], [0.1, 0.5])
 
 
 def _learnt(loss: Array) -> float:
