@@ -55,13 +55,13 @@ def shifted_digits() -> tuple[TensorDataset, TensorDataset]:
     return shifted(*training.tensors), TensorDataset(*shifted(*validation.tensors)[::5])
 
 
-def train(rate: float, warmup_steps: int = 0, steps: int = 600, seed: int = 0) -> Table:
-    """Momentum 0.9, a cosine over `steps`, and before it `warmup_steps` of linear warmup (playbook S1, S3).
+def train(rate: float, warmup_steps: int, steps: int, seed: int = 0) -> Table:
+    """Momentum 0.9, linear warmup, and behind it a cosine over the steps that are left (playbook S1, S3).
 
     Args:
         rate: the base learning rate.
-        warmup_steps: the run grows by them.
-        steps: of the cosine.
+        warmup_steps: of the steps.
+        steps: of the whole run.
         seed: of the first weights and of the order of the batches.
 
     Returns:
@@ -72,10 +72,10 @@ def train(rate: float, warmup_steps: int = 0, steps: int = 600, seed: int = 0) -
     def schedule(t: int) -> float:
         if t < warmup_steps:
             return t / warmup_steps
-        return 0.5 * (1 + math.cos(math.pi * (t - warmup_steps) / steps))
+        return 0.5 * (1 + math.cos(math.pi * (t - warmup_steps) / (steps - warmup_steps)))
 
     torch.manual_seed(seed)
     model = SickNet()
     training, validation = shifted_digits()
     optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9)
-    return fit(model, optimizer, schedule, warmup_steps + steps, shuffled(training, seed), validation)
+    return fit(model, optimizer, schedule, steps, shuffled(training, seed), validation)

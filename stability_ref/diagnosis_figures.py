@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from stability_ref.diagnosis.log import Log
 from stability_ref.diagnosis.report import Report, RunReport
 from stability_ref.diagnosis.sweep_report import SweepReport
 from stability_ref.figures import COLOURS, styled_figure
@@ -162,3 +163,33 @@ def _set_scale(axes: Axes, curves: Sequence[Array]) -> None:
 def _look(number: int) -> dict[str, Any]:
     """A colour and a line style that tell the runs apart."""
     return {"color": COLOURS[number], "linestyle": LINE_STYLES[number % len(LINE_STYLES)], "linewidth": 1.4}
+
+
+class LiveLog:
+    """A log as the sliders show it: every step in grey, what was evaluated as points, the rise that is seen.
+
+    Args:
+        steps: the longest log that must fit.
+        low: the lowest loss that must fit.
+        high: the highest.
+    """
+
+    def __init__(self, steps: int, low: float, high: float):
+        with styled_figure(8.4, 3.6, layout=None) as self.figure:
+            self.figure.subplots_adjust(left=0.085, right=0.985, bottom=0.15, top=0.92)
+            axes = self.figure.subplots()
+            axes.set(title="Training loss", xlabel="Global step", ylabel="Training loss")
+            axes.set(xlim=(-0.02 * steps, 1.02 * steps), ylim=(low, high), yscale="log")
+            (self._every,) = axes.plot([], [], color="0.75", linewidth=1.2, label="every step")
+            (self._seen,) = axes.plot([], [], "o-", color=COLOURS[0], linewidth=1, label="evaluated")
+            (self._rise,) = axes.plot([], [], ":", color=COLOURS[1], linewidth=2.5, label="a rise is seen")
+            axes.legend(loc="upper right")
+            self._heights = (low, high)
+        self.lines = [self._every, self._seen, self._rise]
+
+    def fill(self, every: Log, seen: RunReport) -> None:
+        """Draw a log, what was evaluated of it, and where its diagnosis sees a rise."""
+        self._every.set_data(every.step, every.loss)
+        self._seen.set_data(seen.log.step, seen.log.loss)
+        since = [] if seen.finding.since is None else [seen.finding.since] * 2
+        self._rise.set_data(since, self._heights[: len(since)])
