@@ -23,6 +23,7 @@ VERDICTS = ("stable", EARLY, MID, TOO_SHORT, TOO_RARE)
 # Ours, chosen on the labelled runs of experiments/labelled_runs.py that are not held out.
 IN_A_ROW = (4, 16)  # entries that are all raised: one hard batch is no period of training
 ABOVE_START = 0.5  # a rise above the start is at least this share of the start
+BLATANT, BY = 3.0, 50  # so many times the start within so many entries is a rise if the run comes back below
 ABOVE_BEFORE = 0.25  # a later rise undoes at least this share of what had been gained
 NOISES = 3.0  # a rise above the start is more than so many times the noise
 CHANCE = 1 / 1000  # how often noise alone may pass for a later rise, at one width of blocks
@@ -102,6 +103,7 @@ def first_rise(loss: Any) -> Rise | None:
       and above 3 ρ (1 + 1/√w) for the w entries in all, where ρ is the noise relative to the level: in the
       quietest tenth of the run for single entries, in its typical part for blocks, without losses below
       a tenth of the start;
+    - or, however noisy: among the first 50 entries four in a row are above 3 l_0, and the run ends below l_0;
     - above what it was before: r = 4 or 16 in a row are higher than every one of the k before them, and
       higher than their median by a quarter of what had been gained. k is such that independent noise of any
       distribution would do this in one of 1000 runs: the highest r of k + r entries come last once in
@@ -128,7 +130,7 @@ def first_rise(loss: Any) -> Rise | None:
     if np.isfinite(loss[0]):
         start, scale = loss[0], abs(loss[0]) or 1.0
         bounded = np.minimum(np.where(np.isfinite(loss), loss, np.inf), start + 1e6 * scale)
-        found += _slowly_above(bounded, scale)
+        found += [*_tripled(bounded, scale), *_slowly_above(bounded, scale)]
         (quiet, typical), width = _noise(bounded), 1
         while len(loss) > IN_A_ROW[0] * width:
             blocks = bounded[: len(loss) // width * width].reshape(-1, width)
@@ -194,6 +196,16 @@ def _above_before(loss: Array, medians: Array, width: int, scale: float, row: in
             first = (int(place) + past) * width
             return [Rise(_since(loss, first, row * width, (before + now) / 2), float(before))]
     return []
+
+
+def _tripled(loss: Array, scale: float) -> list[Rise]:
+    """The first four entries in a row above three times the start, early in a run that ends below it."""
+    row, start = IN_A_ROW[0], loss[0]
+    lowest = -_highest(-loss[: BY + row], row)
+    places = np.flatnonzero(lowest > start + (BLATANT - 1) * scale)[:1]
+    bound = start + ABOVE_START / 2 * scale
+    ends_below = final_level(loss) < start
+    return [Rise(_since(loss, 0, int(place) + row, bound), float(start)) for place in places if ends_below]
 
 
 def _slowly_above(loss: Array, scale: float) -> list[Rise]:
