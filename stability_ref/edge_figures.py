@@ -1,6 +1,5 @@
 """The figures of lesson 02: where a sweep of learning rates ends, and what training looks like beyond."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -62,9 +61,9 @@ def curves_above(sweep: Record, rates: Sequence[float], window: int) -> Figure:
             (line,) = axes.plot(steps, loss, label=f"learning rate {rate:.3g}", **look)
             broken = steps[~(loss <= top)][:1]
             mark_unstable(line, np.full(len(loss), broken.size > 0), BLOW_UP)
-            height = np.full(broken.shape, top)
-            axes.plot(broken, height, **_INFEASIBLE, clip_on=False, label=f"_cross of {rate:.3g}")
-        axes.axhline(math.log(10), color="0.5", linestyle=":", linewidth=1.2, label="guessing")
+            if broken.size:
+                axes.plot(broken, [top], **_INFEASIBLE, clip_on=False, label=f"_cross of {rate:.3g}")
+        axes.axhline(recipes.GUESSING, color="0.5", linestyle=":", linewidth=1.2, label="guessing")
         axes.set(title="Training loss at the best rate and just above it", xlabel="Global step")
         axes.set(ylabel="Training loss", xlim=(1, window), ylim=(0.01, top), yscale="log")
         axes.legend(loc="upper right", ncols=2)
