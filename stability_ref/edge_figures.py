@@ -10,11 +10,10 @@ from matplotlib.figure import Figure
 from stability_ref import recipes
 from stability_ref.diagnosis import SIGNIFICANT_RATIO
 from stability_ref.diagnosis.sweep import best_rate, feasible
-from stability_ref.figures import BLOW_UP, COLOURS, mark_unstable, styled_figure
+from stability_ref.figures import BLOW_UP, COLOURS, LINE_STYLES, mark_unstable, styled_figure
 from stability_ref.training import Record
 
 Array = np.ndarray
-LINE_STYLES = ("-", "--", "-.", ":")
 WINDOW = 10  # steps whose losses make one point of Figure 7b
 # As in the playbook's Figure 7a; what the colour says, the marker says as well.
 _BEST: dict[str, Any] = {"color": "#2ca02c", "marker": "*", "markersize": 18}

@@ -26,6 +26,7 @@ BLOW_UP = 10.0  # the facts of an unstable line name the step at which the loss 
 
 # Petroff's ten colours tell apart for colour-blind eyes; line style and marker repeat what colour says.
 COLOURS = matplotlib.color_sequences["petroff10"]
+LINE_STYLES = ("-", "--", "-.", ":")
 _LOOKS: dict[str, dict[str, Any]] = {
     "standard net": {"color": COLOURS[0], "linestyle": "-", "marker": "o"},
     "sick twin": {"color": COLOURS[1], "linestyle": "--", "marker": "s"},
