@@ -131,8 +131,17 @@ def test_the_gradient_has_larger_outliers_beyond_the_peak(beyond):
     largest = beyond.gradient_norm[..., recipes.CALM :].max(axis=-1)
     assert (largest[:, recipes.BEYOND] > largest[:, recipes.PEAK]).sum() >= MOST
     assert (largest[:, recipes.BEYOND] < beyond.gradient_norm[:, recipes.BEYOND, 0]).sum() >= MOST
-    before = beyond.gradient_norm[:, recipes.BEYOND, 50:150]
-    assert (largest[:, recipes.BEYOND] > 2 * np.median(before, axis=-1)).all()
+    typical = np.median(beyond.gradient_norm[:, recipes.BEYOND, 50:150], axis=-1)
+    assert (largest[:, recipes.BEYOND] > 2 * typical).all()
+
+
+def test_the_largest_norm_does_not_come_before_the_climb(beyond):
+    sick = windows(beyond, recipes.BEYOND)
+    risen = sick - np.minimum.accumulate(sick, axis=-1)
+    half_up = WINDOW * (risen > risen.max(axis=-1, keepdims=True) / 2).argmax(axis=-1)
+    norms = beyond.gradient_norm[:, recipes.BEYOND]
+    before = [one[50 : step - 50].max() for one, step in zip(norms, half_up, strict=True)]
+    assert (norms[:, recipes.CALM :].max(axis=-1) > before).sum() >= MOST
 
 
 def rose(net, best):
