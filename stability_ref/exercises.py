@@ -116,3 +116,41 @@ def _overwrites(update: Callable[..., Any], init: Callable[[Array], Any]) -> boo
     theta_before, g_before = theta.copy(), g.copy()
     update(theta, g, init(theta.copy()), RATE)
     return bool((theta != theta_before).any() or (g != g_before).any())
+
+
+def check_best_rate(function: Callable[[Array, Array], Any]) -> Verdict:
+    """Compare your best_rate(rates, results) with clause D1 on small sweeps, and say what goes wrong.
+
+    Args:
+        function: yours; it gets rates and final losses, arrays of shape (R,), and returns lr*.
+
+    Returns:
+        Whether it is right, and the sentence that was printed.
+
+    Example:
+        >>> verdict = check_best_rate(lambda rates, results: rates[results.argmin()])
+        Not yet: a trial that ended in NaN won. To NumPy's argmin NaN is the smallest of all.
+    """
+    verdict = Verdict(True, "Right: the best result decides, and a trial that diverged never wins.")
+    for rates, losses, best, says in _SWEEPS:
+        try:
+            answer = function(np.array(rates), np.array(losses))
+            is_right = np.ndim(answer) == 0 and bool(answer == best)
+        except Exception as error:  # whatever the reader's code raises is an answer, not a crash
+            verdict = Verdict(False, f"Not yet: it stops with {type(error).__name__}: {error}")
+            break
+        if not is_right:
+            verdict = Verdict(False, f"Not yet: {says}")
+            break
+    print(verdict.sentence)
+    return verdict
+
+
+_NAN = float("nan")
+_NAN_WON = "a trial that ended in NaN won. To NumPy's argmin NaN is the smallest of all."
+_SWEEPS: list[tuple[list[float], list[float], float, str]] = [  # rates, losses, lr*, what is wrong if not
+    ([0.1, 0.2, 0.4], [0.5, 0.3, 0.9], 0.2, "it must return the rate whose loss is the smallest."),
+    ([0.4, 0.1, 0.2], [0.9, 0.5, 0.3], 0.2, "the rates may come in any order, and each keeps its loss."),
+    ([0.1, 0.2, 0.4], [0.5, 0.3, _NAN], 0.2, _NAN_WON),
+    ([0.1, 0.2, 0.4], [_NAN, 0.3, 0.2], 0.4, _NAN_WON),
+]

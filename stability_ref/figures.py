@@ -26,6 +26,7 @@ BLOW_UP = 10.0  # the facts of an unstable line name the step at which the loss 
 
 # Petroff's ten colours tell apart for colour-blind eyes; line style and marker repeat what colour says.
 COLOURS = matplotlib.color_sequences["petroff10"]
+LINE_STYLES = ("-", "--", "-.", ":")
 _LOOKS: dict[str, dict[str, Any]] = {
     "standard net": {"color": COLOURS[0], "linestyle": "-", "marker": "o"},
     "sick twin": {"color": COLOURS[1], "linestyle": "--", "marker": "s"},
@@ -84,7 +85,7 @@ def figure_5(records: Mapping[str, tuple[Record, Record]]) -> Figure:
             for axes, record, skip in ((left, sparse, 1), (right, frequent, 0)):
                 steps, loss = record.evaluated_at[skip:], record.train_loss[0, 0, skip:]
                 (line,) = axes.plot(steps, loss, label=label, **_LOOKS[label])
-                _mark_unstable(line, np.full(len(steps), unstable), BLOW_UP)
+                mark_unstable(line, np.full(len(steps), unstable), BLOW_UP)
         left.set(title=f"Evaluated every {recipes.SPARSE} steps", ylim=(0, 5))
         right.set(title=f"Every one of the first {recipes.FREQUENT} steps", ylim=(0, 50))
         for axes in (left, right):
@@ -128,7 +129,7 @@ class LiveRun:
         self._now[1].set_data(steps, record.rate[0, :done])
         broken = steps[~np.isfinite(loss)][:1]
         self._blow_up.set_data(broken, np.full(broken.shape, 500.0))
-        _mark_unstable(self._now[0], np.full(done, not loss.max() <= SIGNIFICANT_RATIO * loss[0]), BLOW_UP)
+        mark_unstable(self._now[0], np.full(done, not loss.max() <= SIGNIFICANT_RATIO * loss[0]), BLOW_UP)
 
     def finish(self, record: Record) -> None:
         """Draw the whole run; the next one will have it in grey behind it, unless it was stopped."""
@@ -203,7 +204,7 @@ def _axis_plot(axes: Axes, records: Mapping[str, Record]) -> None:
             recipes.RATES, errors.min(axis=0), errors.max(axis=0), color=look["color"], alpha=0.15
         )
         (line,) = axes.plot(recipes.RATES, median, label=label, **look)
-        _mark_unstable(line, np.any(unstable, axis=0))
+        mark_unstable(line, np.any(unstable, axis=0))
         crossed = unstable.mean(axis=0) > 0.5
         (crosses,) = axes.plot(
             recipes.RATES[crossed],
@@ -214,7 +215,7 @@ def _axis_plot(axes: Axes, records: Mapping[str, Record]) -> None:
             clip_on=False,
             label=f"_crosses of {label}",
         )
-        _mark_unstable(crosses, np.full(crossed.sum(), True))
+        mark_unstable(crosses, np.full(crossed.sum(), True))
         best = int(np.argmin(median))
         axes.plot(
             recipes.RATES[best],
@@ -238,7 +239,7 @@ def _loss_panel(axes: Axes, curves: Mapping[str, Array], references: Mapping[str
         look = {**_LOOKS[label], "marker": "none"}
         (line,) = axes.plot(steps, mean, label=label, **look)
         unstable = bool(significant_instability(loss, references[label]))
-        _mark_unstable(line, np.full(len(steps), unstable), BLOW_UP)
+        mark_unstable(line, np.full(len(steps), unstable), BLOW_UP)
     axes.set(xlabel="Global step", ylabel="Training loss", xscale="log", yscale="log")
     axes.legend(loc="lower left")
 
@@ -253,7 +254,7 @@ def _log_windows(loss: Array, windows: int = 60) -> tuple[Array, Array]:
 _UNSTABLE = "_stability_ref_unstable"
 
 
-def _mark_unstable(line: Line2D, unstable: Array, bound: float | None = None) -> None:
+def mark_unstable(line: Line2D, unstable: Array, bound: float | None = None) -> None:
     """Tell `facts` which of the line's points do not carry over from one processor to another."""
     setattr(line, _UNSTABLE, (unstable, bound))
 

@@ -3,6 +3,7 @@
 Lessons and tests take them from here, so that what a caption claims is tested on what its figure shows.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,11 +13,19 @@ from stability_ref.problems import DigitsProblem
 from stability_ref.schedules import Rates, Schedule, constant, cosine, prepend_warmup
 from stability_ref.training import OnStep, Record, run
 
+GUESSING = math.log(10)  # the loss of giving each of the ten digits the same probability
 RATES = np.geomspace(1e-3, 1, 10)  # the playbook's Figure 4 has the same ten
 STEPS = 150
 WARMUP_STEPS = 100  # far more than the playbook's 10 % of the steps (W4), because the run is so short
 SMALL, LARGE = 0, 7  # which of RATES the loss panels show: 0.001 and 0.215
 SPARSE, FREQUENT = 50, 60  # Figure 5: steps between sparse evaluations, steps evaluated one by one
+
+EDGE_RATES = 2.0 ** np.arange(-8, 2)  # Figure 7a: ten rates, a factor 2 apart, as nearly the playbook's
+EDGE_STEPS = 300
+PEAK_RATE = 0.028  # Figure 7b: a rate at which the post-norm net trains well; the run is at five times that
+PEAK, BEYOND = 0, 1  # the places of the two in its record
+BEYOND_STEPS, BEYOND_WARMUP = 500, 300
+CALM = 100  # the steps before any instability there, a third of the warmup
 
 
 def standard_net(dtype: Any = np.float64) -> DigitsProblem:
@@ -46,6 +55,21 @@ NETS: dict[str, Callable[..., DigitsProblem]] = {
 }
 
 
+def plain_net(dtype: Any = np.float64) -> DigitsProblem:
+    """Eight residual blocks without any normalisation, of small initial weights: it trains, up to an edge."""
+    return DigitsProblem("plain", blocks=8, gain=0.35, batch_size=64, dtype=dtype)
+
+
+def post_norm_net(dtype: Any = np.float64) -> DigitsProblem:
+    """Eight post-norm residual blocks and a head of large weights: unstable in mid training."""
+    return DigitsProblem("post", blocks=8, head_gain=10, batch_size=128, dtype=dtype)
+
+
+def normalised_linear_net(dtype: Any = np.float64) -> DigitsProblem:
+    """No blocks: two linear layers, a normalisation between them. Its best rate is far below any unstable."""
+    return DigitsProblem("pre", blocks=0, batch_size=64, dtype=dtype)
+
+
 def baseline(base: Rates, warmup_steps: int = 0) -> Schedule:
     """A cosine over 150 steps, with warmup prepended, so that the run grows by its steps (clause S3)."""
     return prepend_warmup(cosine(base, STEPS), warmup_steps)
@@ -71,6 +95,19 @@ def figure_5(seeds: Sequence[int], on_step: OnStep | None = None) -> dict[str, t
         )
         for label, net in NETS.items()
     }
+
+
+def figure_7a(
+    seeds: Sequence[int], on_step: OnStep | None = None, net: DigitsProblem | None = None
+) -> Record:
+    """A sweep of the ten rates with a cosine of 300 steps: the plain net, if no other is given."""
+    return _train(net or plain_net(), cosine(EDGE_RATES, EDGE_STEPS), EDGE_STEPS, seeds, on_step)
+
+
+def figure_7b(seeds: Sequence[int], on_step: OnStep | None = None) -> Record:
+    """The post-norm net at its peak rate and at five times that: warmup of 300 steps, cosine of 500."""
+    schedule = prepend_warmup(cosine([PEAK_RATE, 5 * PEAK_RATE], BEYOND_STEPS), BEYOND_WARMUP)
+    return _train(post_norm_net(), schedule, BEYOND_STEPS + BEYOND_WARMUP, seeds, on_step)
 
 
 def _train(

@@ -7,14 +7,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stability_ref.figures import COLOURS, styled_figure
+from stability_ref.figures import COLOURS, LINE_STYLES, styled_figure
 from stability_ref.problems import NOTHING_TO_DRAW, Landscape
 from stability_ref.sharpness import EDGES, growth
 from stability_ref.training import Trace
 from stability_ref.updates import RULES
 
 Array = np.ndarray
-LINE_STYLES = ("-", "--", "-.", ":")
 
 
 def paths(problem: Landscape, traces: Mapping[str, Trace], corners: Sequence[float], title: str) -> Figure:

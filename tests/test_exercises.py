@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stability_ref.exercises import check_rule
+from stability_ref.exercises import check_best_rate, check_rule
 from stability_ref.mistakes import MISTAKES
 from stability_ref.updates import RULES
 
@@ -65,3 +65,25 @@ def test_code_that_stops_is_an_answer_and_not_a_crash():
 def test_an_unknown_rule_is_refused():
     with pytest.raises(ValueError, match="name must be one of sgd, momentum"):
         check_rule("adamw", RULES["adam"].update)
+
+
+BEST_RATES = {
+    "Right": lambda rates, results: rates[np.nanargmin(results)],
+    "a trial that ended in NaN won": lambda rates, results: rates[np.argmin(results)],
+    "the rate whose loss is the smallest": lambda rates, results: np.nanargmin(results),
+    "each keeps its loss": lambda rates, results: np.sort(rates)[np.nanargmin(results)],
+    "it stops with KeyError": lambda rates, results: {}[0],
+    "it must return the rate": lambda rates, results: None,
+}
+
+
+@pytest.mark.parametrize("says", BEST_RATES)
+def test_what_is_wrong_with_a_best_rate_is_told(says, capsys):
+    verdict = check_best_rate(BEST_RATES[says])
+    assert says in verdict.sentence
+    assert verdict.right is (says == "Right")
+    assert capsys.readouterr().out == verdict.sentence + "\n"
+
+
+def test_of_several_best_rates_there_is_none():
+    assert not check_best_rate(lambda rates, results: rates).right

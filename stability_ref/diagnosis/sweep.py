@@ -89,9 +89,7 @@ def feasible(results: Any, *, rates: Any, untrained: Any) -> Array:
         array([ True,  True,  True,  True, False, False])
     """
     rates, results, order = _sorted(rates, results)
-    untrained = finite_numbers("untrained", untrained)
-    allowed = f"one number, or of shape {results.shape[:-1]}"
-    require(untrained.shape in ((), results.shape[:-1]), "untrained", allowed, untrained.shape)
+    untrained = _untrained(untrained, results.shape[:-1])
     finite = np.isfinite(results)
     losses = np.where(finite, results, np.inf)
     gain = np.maximum(untrained - losses.min(axis=-1), 0)[..., None]
@@ -127,7 +125,7 @@ def at_the_edge(rates: Any, results: Any, feasible: Any) -> Any:
     rates, results, order = _sorted(rates, results)
     feasible = _true_or_false("feasible", feasible, results.shape)[..., order]
     best = _best(np.where(feasible, results, np.nan), "of a feasible trial, and finite, at one rate at least")
-    return _plain(_is_near(rates, best, ~feasible & _above(rates, best)))
+    return _plain(is_near(rates, best, ~feasible & _above(rates, best)))
 
 
 def held_back(rates: Any, results: Any, unstable: Any) -> Any:
@@ -159,11 +157,24 @@ def held_back(rates: Any, results: Any, unstable: Any) -> Any:
     unstable = _true_or_false("unstable", unstable, results.shape)[..., order]
     best = _best(results)
     here = np.take_along_axis(unstable, best[..., None], axis=-1)[..., 0]
-    return _plain(here | _is_near(rates, best, unstable & _above(rates, best)))
+    return _plain(here | is_near(rates, best, unstable & _above(rates, best)))
 
 
-def _is_near(rates: Array, best: Array, bad: Array) -> Array:
-    """Whether the lowest bad rate above the best is the next one, or at most four times as large."""
+def is_near(rates: Array, best: Array, bad: Array) -> Array:
+    """Whether the lowest bad rate above the best is the next one, or one at most four times as large (ours).
+
+    Args:
+        rates: learning rates, ascending, shape (R,).
+        best: the place of the best rate, whole numbers of shape (...).
+        bad: True or False, shape (..., R), and False up to the best.
+
+    Returns:
+        True or False, shape (...).
+
+    Example:
+        >>> print(is_near(np.array([1.0, 10.0, 100.0]), np.array(0), np.array([False, True, True])))
+        True
+    """
     place = bad.argmax(axis=-1)
     near = (place == best + 1) | (rates[place] <= NEAR * ROUNDING * rates[best])
     return bad.any(axis=-1) & near
@@ -199,6 +210,12 @@ def _rates(rates: Any) -> Array:
     require(checked.ndim == 1 and (checked > 0).all(), "rates", "a list of finite numbers above 0", rates)
     require(len(np.unique(checked)) == len(checked), "rates", "different from each other", rates)
     return checked
+
+
+def _untrained(value: Any, seeds: tuple[int, ...]) -> Array:
+    numbers = finite_numbers("untrained", value)
+    require(numbers.shape in ((), seeds), "untrained", f"one number, or of shape {seeds}", numbers.shape)
+    return numbers
 
 
 def _true_or_false(argument: str, value: Any, shape: tuple[int, ...]) -> Array:
