@@ -31,7 +31,7 @@ PARTS = 8  # of a run, which are compared with one another for a slow rise
 SMALL = 0.1  # losses below this share of the start tell nothing about the noise there
 LEARNT = 0.7  # the loss has come down once it is below this share of the start
 ENOUGH_ENTRIES = 50  # with fewer a run is too short to be called stable
-FIRST_STEPS, OFTEN = 100, 5  # an early blow-up shows only if the first steps have an entry every few steps
+FIRST_STEPS, OFTEN = 100, 4  # an early blow-up shows only if the first steps have an entry every few steps
 
 
 class Rise(NamedTuple):
@@ -68,7 +68,7 @@ def judge(log: Log) -> Finding:
 
     Returns:
         The finding. A run without a rise is called stable only if there is enough to see: at least 50
-        entries, and in the first 100 steps one at least every 5 (ours; playbook D6 evaluates every step).
+        entries, and in the first 100 steps one at least every 4 (ours; playbook D6 evaluates every step).
 
     Example:
         >>> steps = np.arange(200)
@@ -160,10 +160,10 @@ def final_level(loss: Array) -> float:
 
 
 def sees_the_start(log: Log) -> bool:
-    """Whether an early blow-up would show: the first 100 steps have an entry at least every 5 (playbook D6).
+    """Whether an early blow-up would show: the first 100 steps have an entry at least every 4 (playbook D6).
 
     Example:
-        >>> sees_the_start(Log([2.0, 1.0], step=[0, 5])), sees_the_start(Log([2.0, 1.0], step=[0, 50]))
+        >>> sees_the_start(Log([2.0, 1.0], step=[0, 4])), sees_the_start(Log([2.0, 1.0], step=[0, 50]))
         (True, False)
     """
     first = log.step[: np.searchsorted(log.step, FIRST_STEPS) + 1]
