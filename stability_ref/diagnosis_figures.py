@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 from stability_ref.diagnosis.log import Log
 from stability_ref.diagnosis.report import Report, RunReport
 from stability_ref.diagnosis.sweep_report import SweepReport
-from stability_ref.figures import COLOURS, styled_figure
+from stability_ref.diagnosis.warmup.report import WarmupSearch
+from stability_ref.figures import COLOURS, LINE_STYLES, mark_unstable, styled_figure
 
 Array = np.ndarray
 MOST_POINTS = 4000  # a longer curve is drawn as its lowest and highest value in each of half as many windows
+OUT_OF_SIGHT = 1e6  # a diverged loss leaves the picture here
 MOST_RUNS = 10  # as many as there are colours
-LINE_STYLES = ("-", "--", "-.", ":")
 
 
 def report_figure(report: Report) -> Figure:
@@ -154,10 +155,11 @@ def _axis_plot(axes: Axes, sweep: SweepReport) -> None:
 
 
 def _set_scale(axes: Axes, curves: Sequence[Array]) -> None:
-    """Logarithmic where all are above 0 and the range is wide, as blow-ups make it."""
+    """Logarithmic where none is below 0 and the range is wide, as blow-ups make it."""
     finite = np.concatenate([curve[np.isfinite(curve)] for curve in curves])
-    if finite.size and finite.min() > 0 and finite.max() > 20 * finite.min():
-        axes.set_yscale("log")
+    positive = finite[finite > 0]
+    if positive.size and finite.min() >= 0 and positive.max() > 20 * positive.min():
+        axes.set_yscale("log", nonpositive="mask")
 
 
 def _look(number: int) -> dict[str, Any]:
@@ -193,3 +195,24 @@ class LiveLog:
         self._seen.set_data(seen.log.step, seen.log.loss)
         since = [] if seen.finding.since is None else [seen.finding.since] * 2
         self._rise.set_data(since, self._heights[: len(since)])
+
+
+def search_figure(searches: Sequence[WarmupSearch]) -> Figure:
+    """The training losses of warmup searches: the baseline, and every warmup that was tried.
+
+    Args:
+        searches: of `diagnosis.find_warmup`, with one baseline.
+    """
+    trials = [searches[0].baseline, *(trial for search in searches for trial in search.trials)]
+    with styled_figure(9.6, 4.2) as figure:
+        axes = figure.subplots()
+        for number, trial in enumerate(trials):
+            bounded = np.minimum(np.nan_to_num(trial.log.loss, nan=np.inf), OUT_OF_SIGHT)
+            step, loss = thinned(trial.log.step, bounded)
+            label = f"rate {trial.rate:.3g}, " + (f"warmup {trial.warmup_steps}" if number else "baseline")
+            (line,) = axes.plot(step, loss, label=label, **_look(number))
+            mark_unstable(line, np.full(len(step), True))  # other processors part from these digits
+        axes.set(title="Training loss", xlabel="Global step", ylabel="Training loss", yscale="log")
+        axes.set(xlim=(0, max(trial.steps for trial in trials)), ylim=(1e-2, OUT_OF_SIGHT / 10))
+        axes.legend(loc="upper right")
+    return figure
