@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
 from experiments import example_logs as logs
+from stability_ref.diagnosis import diagnose
 
 SEEDS = range(5)
 NAMES = list(logs.RECIPES)
@@ -168,3 +169,22 @@ def test_a_scaler_scales_the_norms_and_not_the_losses():
     scaler.scale(criterion(model(images[0]), labels[0])).backward()
     assert losses[0] == losses[1]
     assert norms[1] == pytest.approx(1024 * norms[0])
+
+
+VERDICTS = dict(zip(NAMES, ("unstable early", "unstable in mid training", "stable"), strict=True))
+FIRST_FIX = dict(zip(NAMES, ("warmup", "a longer warmup", None), strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_diagnosis_of_the_stored_log(name):
+    report = diagnose(logs.FOLDER / f"{name}.csv")
+    (run,) = report.runs
+    assert run.finding.verdict == VERDICTS[name]
+    assert (report.first_fix.name if report.first_fix else None) == FIRST_FIX[name]
+
+
+@pytest.mark.parametrize("name", ["early_blow_up", "healthy"])
+def test_the_diagnosis_over_seeds(name):
+    """The first 150 steps of five seeds; the mid-training log needs all of its 700 to show what it shows."""
+    verdicts = [diagnose(logs.run(logs.RECIPES[name], seed, 150)).runs[0].finding.verdict for seed in SEEDS]
+    assert verdicts.count(VERDICTS[name]) >= 4

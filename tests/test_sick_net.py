@@ -20,11 +20,17 @@ def highest(rate, warmup_steps, steps, seed):
     return loss.max() / loss[0]
 
 
-def test_without_warmup_the_rate_blows_up_and_with_it_does_not():
+def test_without_warmup_the_rate_blows_up():
     bare = [highest(0.2, 0, 60, seed) for seed in range(5)]
-    warmed = [highest(0.2, 60, 120, seed) for seed in range(5)]
     assert min(bare) > 3
-    assert max(warmed) < 2
+
+
+def test_what_the_lesson_says_of_the_trials_holds_over_seeds():
+    """Twice the unstable rate: 10 steps of warmup are too few, 60 are enough; ten times it: nor are 60."""
+    for seed in range(5):
+        assert highest(0.2, 10, 100, seed) > 3
+        assert highest(0.2, 60, 100, seed) < 2
+        assert highest(1.0, 60, 100, seed) > 3
 
 
 def test_the_log_has_one_entry_for_each_step():
