@@ -84,6 +84,31 @@ def gradient_norms(record: Record) -> Figure:
     return figure
 
 
+def seen_and_unseen(check: Record, factors: Sequence[float], every: int) -> Figure:
+    """Figure 5 from the side of clause D6: the loss of every step, and what an evaluation now and then sees.
+
+    Args:
+        check: runs at a constant rate, one for each factor; the first seed is drawn.
+        factors: how many times the best rate each is.
+        every: steps between the evaluations.
+    """
+    with styled_figure(8.4, 4.2) as figure:
+        axes = figure.subplots()
+        for k, factor in enumerate(factors):
+            loss = check.loss[0, k]
+            steps = np.arange(len(loss))
+            look: dict[str, Any] = {"color": COLOURS[k], "label": f"{factor:g} times the best rate"}
+            (line,) = axes.plot(steps, loss, linestyle=LINE_STYLES[k], lw=1.2, **look)
+            (dots,) = axes.plot(steps[::every], loss[::every], "o", color=COLOURS[k], label=f"_every {every}")
+            for drawn in (line, dots):
+                mark_unstable(drawn, np.full(len(drawn.get_xdata()), factor > 1))
+        axes.plot([], [], "o", color="0.4", label=f"every {every} steps")
+        axes.set(title="Training loss", xlabel="Global step", ylabel="Training loss")
+        axes.set(xlim=(-5, 205), ylim=(0, 30))
+        axes.legend(loc="upper right")
+    return figure
+
+
 class LiveEdge:
     """A sweep and one run as the slider shows them: the run's loss, and its dot on the axis plot.
 

@@ -1,4 +1,4 @@
-"""The lesson on warmup as a student meets it: JupyterLab in a real browser, every cell, every slider.
+"""The lessons as a student meets them: JupyterLab in a real browser, every cell, and the sliders.
 
 The pictures that it keeps in screenshots/ are for looking at.
 """
@@ -70,20 +70,28 @@ def opened(folder, lesson):
 
 
 # First, since two browsers cannot be open at once in one process, and the next one stays for a while.
-def test_lesson_01_looks_at_another_step(tmp_path):
-    with opened(tmp_path, "01_update_rules.ipynb") as page:
+@pytest.mark.parametrize(
+    ("lesson", "slider"),
+    [
+        ("01_update_rules", "look at step"),
+        ("02_find_the_edge", "base learning rate"),
+        ("08_your_own_run", "log every k steps"),
+    ],
+)
+def test_a_slider_of_the_lesson_draws_another_picture(tmp_path, lesson, slider):
+    with opened(tmp_path, f"{lesson}.ipynb") as page:
         from tests import browser
 
         browser.run_all_cells(page)
         picture = page.locator("img.widget-image").first
         picture.scroll_into_view_if_needed()
-        handle = page.locator(".widget-slider").filter(has_text="look at step").get_by_role("slider").first
+        handle = page.locator(".widget-slider").filter(has_text=slider).get_by_role("slider").first
         before = picture.evaluate(PIXELS)
         handle.press("ArrowRight")
         page.wait_for_function(
             f"([picture, old]) => ({PIXELS})(picture) !== old", arg=[picture.element_handle(), before]
         )
-        page.screenshot(path=SCREENSHOTS / "6_update_rules.png")
+        page.screenshot(path=SCREENSHOTS / f"6_{lesson}.png")
         assert errors(page) == []
 
 

@@ -23,6 +23,7 @@ def highest(rate, warmup_steps, steps, seed):
 def test_without_warmup_the_rate_blows_up():
     bare = [highest(0.2, 0, 60, seed) for seed in range(5)]
     assert min(bare) > 3
+    assert min(highest(0.1, 0, 60, seed) for seed in range(5)) > 1.5
 
 
 def test_what_the_lesson_says_of_the_trials_holds_over_seeds():
