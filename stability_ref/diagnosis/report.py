@@ -16,6 +16,8 @@ from stability_ref.diagnosis.one_run import Finding, judge
 from stability_ref.diagnosis.reading.logs import read_logs
 from stability_ref.diagnosis.sweep_report import SweepReport, base_rate, judge_sweep
 
+MOST_OUTLIERS = 1000  # so many are listed in JSON, beside their number
+
 
 @dataclass(frozen=True, eq=False)
 class RunReport:
@@ -131,6 +133,8 @@ def diagnose(
     given = {name: value for name, value in beside.items() if value is not None}
     logs = [Log(source, **given)] if given else list(_logs(source, columns, "run"))
     require(logs, "source", "at least one run", source)
+    has_norms = any(log.gradient_norm is not None for log in logs)
+    require(clip_threshold is None or has_norms, "clip_threshold", "given with gradient norms", clip_threshold)
     runs = tuple(_judged(log, clip_threshold) for log in sorted(logs, key=base_rate))
     return Report(runs, judge_sweep([run.log for run in runs], [run.finding for run in runs]))
 
@@ -151,8 +155,8 @@ def _logs(source: Any, columns: Mapping[str, str] | None, name: str) -> Iterator
 
 def _is_several(source: Any) -> bool:
     """Whether these are runs, not the losses of one run."""
-    if isinstance(source, np.ndarray):
-        return source.ndim == 2
+    if getattr(source, "ndim", 0) == 2:  # an array or a tensor; a data frame has keys as well
+        return not hasattr(source, "keys")
     is_list = isinstance(source, Sequence) and len(source) > 0
     return is_list and all(isinstance(one, Log | Mapping) or np.ndim(one) or _is_path(one) for one in source)
 
@@ -190,7 +194,7 @@ def _what_to_do(report: Report) -> Iterator[str]:
         return
     lesson = f" Lesson {first.lesson} explains it." if first.lesson else ""
     yield f"Try first: {first.name} ({first.clause}): {first.what}.{lesson}"
-    (rest,) = (run.fixes[1:] for run in report.runs if run.fixes and run.fixes[0] == first)
+    rest = next(run.fixes[1:] for run in report.runs if run.fixes)
     yield "Then, in the playbook's order: " + "; ".join(f"{fix.name} ({fix.clause})" for fix in rest) + "."
 
 
@@ -210,7 +214,8 @@ def _run_as_dict(run: RunReport) -> dict[str, Any]:
         if norms is None
         else {
             "typical": norms.typical if math.isfinite(norms.typical) else None,
-            "outliers": list(norms.outliers),
+            "outlier_count": len(norms.outliers),
+            "outliers": list(norms.outliers[:MOST_OUTLIERS]),
             "threshold": norms.threshold,
             "clipped": norms.clipped,
             "advice": list(norms.advice),
