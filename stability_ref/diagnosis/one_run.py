@@ -25,6 +25,7 @@ VERDICTS = ("stable", EARLY, MID, TOO_SHORT, TOO_RARE)
 IN_A_ROW = (4, 16)  # entries that are all raised: one hard batch is no period of training
 ABOVE_START = 0.5  # a rise above the start is at least this share of the start
 ABOVE_BEFORE = 0.25  # a later rise undoes at least this share of what had been gained
+LEAST_STAKE = 0.4  # of the start, where less had been gained
 NOISES = 3.0  # a rise above the start is more than so many times the noise
 CHANCE = 1 / 1000  # how often noise alone may pass for a later rise, at one width of blocks
 PARTS = 8  # of a run, which are compared with one another for a slow rise
@@ -207,7 +208,10 @@ def _above_before(loss: Array, medians: Array, width: int, scale: float, row: in
     if len(medians) < past + row:
         return []
     lowest_now = -_highest(-medians, row)[past:]
-    for place in np.flatnonzero(lowest_now > _highest(medians, past)[: len(lowest_now)]):
+    above_all = lowest_now > _highest(medians, past)[: len(lowest_now)]
+    lowest_before = -_highest(-medians, past)[: len(lowest_now)]
+    above_all &= lowest_now - lowest_before > ABOVE_BEFORE * LEAST_STAKE * scale  # else no median is far below
+    for place in np.flatnonzero(above_all):
         before, now = np.median(medians[place : place + past]), lowest_now[place]
         if now - before > ABOVE_BEFORE * _stake(loss, before, scale):
             first = (int(place) + past) * width
@@ -236,8 +240,8 @@ def _since(loss: Array, first: int, entries: int, bound: float) -> int:
 
 
 def _stake(loss: Array, before: float, scale: float) -> float:
-    """What had been gained before a rise, but at least 0.4 of the start: a small gain is soon undone."""
-    return max(float(loss[0]) - before, 0.4 * scale)
+    """What had been gained before a rise, but not too little of the start: a small gain is soon undone."""
+    return max(float(loss[0]) - before, LEAST_STAKE * scale)
 
 
 def _highest(values: Array, width: int) -> Array:
