@@ -126,7 +126,7 @@ def test_tensors_pass_and_those_with_a_gradient_are_refused_by_name():
     torch = pytest.importorskip("torch")
     assert Log(torch.tensor([2.0, 1.0])).loss.tolist() == [2, 1]
     assert Log([torch.tensor(2.0), torch.tensor(1.0)]).loss.tolist() == [2, 1]
-    with pytest.raises(ValueError, match="loss must be a list of numbers, but tensor.*requires_grad"):
+    with pytest.raises(ValueError, match=r"loss must be a list of numbers, but tensor.*requires_grad"):
         Log(torch.tensor([2.0, 1.0], requires_grad=True))
 
 

@@ -1,4 +1,4 @@
-"""What one run's log shows by itself, on curves made by hand: what is a rise, since when, and whether it harmed."""
+"""What one run's log shows by itself, on curves made by hand: a rise, since when, and its harm."""
 
 import numpy as np
 import pytest
@@ -205,7 +205,9 @@ def test_the_largest_and_the_smallest_numbers(name):
 # Where nothing can be told
 
 
-@pytest.mark.parametrize(("length", "verdict"), [(1, TOO_SHORT), (4, TOO_SHORT), (49, TOO_SHORT), (50, "stable")])
+@pytest.mark.parametrize(
+    ("length", "verdict"), [(1, TOO_SHORT), (4, TOO_SHORT), (49, TOO_SHORT), (50, "stable")]
+)
 def test_a_short_log_is_not_called_stable(length, verdict):
     finding = judge(Log(SAFE[:length]))
     assert finding.verdict == verdict

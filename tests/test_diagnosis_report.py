@@ -22,7 +22,15 @@ SAFE = 2.3 * np.exp(-STEPS / 80) + 0.2
 BLOW_UP = SAFE + 30 * (abs(STEPS - 9) < 6)
 SPIKE = np.where((STEPS >= 200) & (STEPS < 210), 5.0, SAFE)
 CSV = "step,loss\n" + "".join(f"{step},{loss}\n" for step, loss in enumerate(BLOW_UP))
-HOSTILE = ('"><img onerror=x>', "</p><script>alert(1)</script>", "' onload='x", "&amp;", "$\\frac$", "_hidden", "")
+HOSTILE = (
+    '"><img onerror=x>',
+    "</p><script>alert(1)</script>",
+    "' onload='x",
+    "&amp;",
+    "$\\frac$",
+    "_hidden",
+    "",
+)
 
 
 def verdicts(report):
@@ -115,9 +123,17 @@ REFUSED = {
     "norms of another length": (SAFE, {"gradient_norm": [1.0]}, "gradient_norm must be 400 numbers"),
     "norms of several runs": ([SAFE, SAFE], {"gradient_norm": SAFE}, "loss must be a list of numbers"),
     "norms of a Log": (Log(SAFE), {"gradient_norm": SAFE}, "loss must be a list of numbers"),
-    "a threshold without norms": (SAFE, {"clip_threshold": 1.0}, "clip_threshold must be given with gradient"),
+    "a threshold without norms": (
+        SAFE,
+        {"clip_threshold": 1.0},
+        "clip_threshold must be given with gradient",
+    ),
     **{
-        f"a threshold {value}": (Log(SAFE, gradient_norm=SAFE), {"clip_threshold": value}, "clip_threshold must")
+        f"a threshold {value}": (
+            Log(SAFE, gradient_norm=SAFE),
+            {"clip_threshold": value},
+            "clip_threshold must",
+        )
         for value in (0, -1.0, NAN, INF, "1", True, [1.0])
     },
 }
@@ -275,7 +291,9 @@ def test_the_sentences_of_a_sweep_are_true(sweeps, net):
         if sweep.feasible.all():
             assert sentences[2] == "every rate is feasible: the edge was not reached (D7)"
         else:
-            assert sentences[2].startswith(f"{(~sweep.feasible).sum()} of 10 rates are infeasible; the best is ")
+            assert sentences[2].startswith(
+                f"{(~sweep.feasible).sum()} of 10 rates are infeasible; the best is "
+            )
             assert (" not at the edge" not in sentences[2]) == sweep.at_the_edge
         assert sentences[3].endswith("(D3, D9)" if sweep.held_back else "(D9)")
         assert (report.first_fix is not None) == sweep.held_back
@@ -318,7 +336,9 @@ def test_instability_far_above_the_best_rate_asks_for_no_fix():
 
 def test_a_sweep_that_ends_at_its_best():
     report = by_hand(unstable_from=99, best=9)
-    assert "it is the highest rate of the sweep: the sweep should reach further (D2)" in report.sweep.sentences
+    assert (
+        "it is the highest rate of the sweep: the sweep should reach further (D2)" in report.sweep.sentences
+    )
     assert "every rate is feasible: the edge was not reached (D7)" in report.sweep.sentences
 
 
@@ -329,7 +349,10 @@ def test_what_is_no_sweep(rates):
 
 
 def test_a_sweep_in_which_nothing_trained_is_none():
-    logs = [Log(np.full(60, loss), learning_rate=np.full(60, rate)) for rate, loss in ((1, NAN), (2, INF), (3, NAN))]
+    logs = [
+        Log(np.full(60, loss), learning_rate=np.full(60, rate))
+        for rate, loss in ((1, NAN), (2, INF), (3, NAN))
+    ]
     assert diagnose(logs).sweep is None
 
 

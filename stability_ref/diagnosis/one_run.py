@@ -210,7 +210,9 @@ def _above_before(loss: Array, medians: Array, width: int, scale: float, row: in
     lowest_now = -_highest(-medians, row)[past:]
     above_all = lowest_now > _highest(medians, past)[: len(lowest_now)]
     lowest_before = -_highest(-medians, past)[: len(lowest_now)]
-    above_all &= lowest_now - lowest_before > ABOVE_BEFORE * LEAST_STAKE * scale  # else no median is far below
+    above_all &= (
+        lowest_now - lowest_before > ABOVE_BEFORE * LEAST_STAKE * scale
+    )  # else no median is far below
     for place in np.flatnonzero(above_all):
         before, now = np.median(medians[place : place + past]), lowest_now[place]
         if now - before > ABOVE_BEFORE * _stake(loss, before, scale):
@@ -330,7 +332,9 @@ def _evidence(log: Log, rise: Rise, verdict: str, back: int | None) -> list[str]
     elif not np.isfinite(final):
         ends = "at the end it is not finite"
     elif not np.isfinite(start):
-        ends = f"at the end it is at {final:.3g}, but there is no finite start that it could have come back to"
+        ends = (
+            f"at the end it is at {final:.3g}, but there is no finite start that it could have come back to"
+        )
     else:
         ends = f"at the end it is at {final:.3g} and has not {'come back' if verdict == MID else learnt}"
     return [rises, came, ends]

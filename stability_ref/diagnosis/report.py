@@ -134,7 +134,9 @@ def diagnose(
     logs = [Log(source, **given)] if given else list(_logs(source, columns, "run"))
     require(logs, "source", "at least one run", source)
     has_norms = any(log.gradient_norm is not None for log in logs)
-    require(clip_threshold is None or has_norms, "clip_threshold", "given with gradient norms", clip_threshold)
+    require(
+        clip_threshold is None or has_norms, "clip_threshold", "given with gradient norms", clip_threshold
+    )
     runs = tuple(_judged(log, clip_threshold) for log in sorted(logs, key=base_rate))
     return Report(runs, judge_sweep([run.log for run in runs], [run.finding for run in runs]))
 
