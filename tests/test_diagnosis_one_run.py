@@ -36,6 +36,7 @@ CURVES = {
     "training as it should be": (SAFE, "stable", None, None),
     "a plateau": (np.full(400, 2.3), "stable", None, None),
     "almost no progress": (2.3 - 1e-3 * STEPS, "stable", None, None),
+    "a small gain is undone": (at(1, 200, 2.2, np.full(400, 2.3)), "stable", None, None),
     "the rate decays": (SAFE * np.where(STEPS < 200, 1, 0.5), "stable", None, None),
     "a warm start": (np.full(400, 0.3) - 1e-4 * STEPS, "stable", None, None),
     "a long plateau, then progress": (np.where(STEPS < 200, 2.3, 0.4), "stable", None, None),
@@ -278,6 +279,32 @@ def test_noise_around_a_constant_that_begins_in_its_middle(noise, length):
 def test_noise_around_a_constant_that_begins_anywhere(noise, length):
     """Where the first entry happens to be low, all others lie above the start: a weakness, and bounded."""
     assert alarms(noise, length) <= MOST_ALARMS_ANYWHERE
+
+
+# Rises that only many entries together show
+
+
+def found_in_noise(level, sigma):
+    """In how many of 20 runs a rise to this level is seen, where single entries lie far apart."""
+    verdicts = []
+    for seed in range(20):
+        noise = np.random.default_rng(seed).lognormal(0, sigma, len(level))
+        noise[0] = 1
+        verdicts.append(judge(Log(level * noise)).verdict)
+    return verdicts.count(MID)
+
+
+def test_a_rise_is_seen_in_noise_as_large_as_itself():
+    """Measured: 50 of 50; on single entries alone 12 of 50."""
+    step = np.arange(2000)
+    level = 2.3 * np.exp(-step / 200) + 0.2
+    assert found_in_noise(np.where((step > 1000) & (step < 1120), 1.5, level), sigma=0.8) >= 17
+
+
+def test_a_slow_rise_is_seen_in_noise():
+    """Measured: 50 of 50; without the comparison of the run's eighths 6 of 50."""
+    level = np.where(STEPS < 200, 2.3 * np.exp(-STEPS / 40) + 0.3, 0.3 + 1.2 * (STEPS - 200) / 200)
+    assert found_in_noise(level, sigma=0.6) >= 17
 
 
 # The parts
