@@ -51,7 +51,7 @@ def thinned(step: Array, values: Array) -> tuple[Array, Array]:
 
     Example:
         >>> step, values = thinned(np.arange(100_000), np.sin(np.arange(100_000)))
-        >>> len(step), round(values.max(), 6)
+        >>> len(step), round(float(values.max()), 6)
         (4000, 1.0)
     """
     finite = np.isfinite(values)

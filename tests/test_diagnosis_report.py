@@ -94,8 +94,15 @@ def test_several_runs_in_any_form(tmp_path):
     assert verdicts(diagnose([SAFE, SPIKE])) == expected
     assert verdicts(diagnose((SAFE.tolist(), {"loss": SPIKE}))) == expected
     assert verdicts(diagnose({"a": SAFE, 2: SPIKE})) == [("a", "stable"), ("2", MID)]
-    mixed = diagnose({"logs": [Log(SPIKE, name="mine"), SAFE], "files": path, "bare": SAFE})
-    assert verdicts(mixed) == [("mine", MID), ("logs 2", "stable"), ("early", EARLY), ("bare", "stable")]
+    mixed = diagnose({"logs": [Log(SPIKE, name="mine"), Log(SAFE)], "a file": path, "bare": SAFE})
+    assert verdicts(mixed) == [("mine", MID), ("logs 2", "stable"), ("a file", EARLY), ("bare", "stable")]
+
+
+def test_runs_are_called_what_the_caller_calls_them():
+    assert verdicts(diagnose({"a": Log(SAFE), "b": Log(SPIKE, name="x")})) == [("a", "stable"), ("b", MID)]
+    assert verdicts(diagnose([Log(SAFE), Log(SPIKE)])) == [("run 1", "stable"), ("run 2", MID)]
+    assert verdicts(diagnose([Log(SAFE, name="x"), Log(SPIKE)])) == [("x", "stable"), ("run 2", MID)]
+    assert verdicts(diagnose(Log(SAFE))) == [("run", "stable")]
 
 
 def test_numbers_beside_the_loss():

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -147,12 +147,14 @@ def _logs(source: Any, columns: Mapping[str, str] | None, name: str) -> Iterator
         yield from read_logs(source, columns=columns)
     elif isinstance(source, Mapping) and "loss" not in source:
         for key, value in source.items():
-            yield from _logs(value, columns, str(key))
+            logs = list(_logs(value, columns, str(key)))
+            yield from [replace(logs[0], name=str(key))] if len(logs) == 1 else logs
     elif _is_several(source):
         for place, value in enumerate(source):
             yield from _logs(value, columns, f"{name} {place + 1}")
     else:
-        yield as_log(source, name)
+        log = as_log(source, name)
+        yield replace(log, name=name) if log.name == Log.name else log  # several would all be called "run"
 
 
 def _is_several(source: Any) -> bool:
