@@ -94,14 +94,16 @@ def test_several_runs_in_any_form(tmp_path):
     assert verdicts(diagnose([SAFE, SPIKE])) == expected
     assert verdicts(diagnose((SAFE.tolist(), {"loss": SPIKE}))) == expected
     assert verdicts(diagnose({"a": SAFE, 2: SPIKE})) == [("a", "stable"), ("2", MID)]
-    mixed = diagnose({"logs": [Log(SPIKE, name="mine"), Log(SAFE)], "a file": path, "bare": SAFE})
+    mixed = diagnose({"logs": [Log(SPIKE, name="mine"), SAFE], "a file": path, "bare": SAFE})
     assert verdicts(mixed) == [("mine", MID), ("logs 2", "stable"), ("a file", EARLY), ("bare", "stable")]
 
 
 def test_runs_are_called_what_the_caller_calls_them():
     assert verdicts(diagnose({"a": Log(SAFE), "b": Log(SPIKE, name="x")})) == [("a", "stable"), ("b", MID)]
     assert verdicts(diagnose([Log(SAFE), Log(SPIKE)])) == [("run 1", "stable"), ("run 2", MID)]
-    assert verdicts(diagnose([Log(SAFE, name="x"), Log(SPIKE)])) == [("x", "stable"), ("run 2", MID)]
+    assert verdicts(diagnose([Log(SAFE, name="x"), Log(SPIKE)])) == [("x", "stable"), ("run", MID)]
+    twins = [Log(SAFE, name="x"), Log(SAFE, name="y"), Log(SPIKE, name="x")]
+    assert [name for name, _ in verdicts(diagnose(twins))] == ["x 1", "y", "x 3"]
     assert verdicts(diagnose(Log(SAFE))) == [("run", "stable")]
 
 
@@ -401,14 +403,15 @@ class Tags(HTMLParser):
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_names_stay_text_in_html(name):
-    runs = [Log(loss, gradient_norm=abs(loss), name=name) for loss in (BLOW_UP, SAFE)]
-    report = diagnose(runs)
+    report = diagnose(
+        [Log(loss, gradient_norm=loss, name=name + end) for end, loss in (("", BLOW_UP), ("2", SAFE))]
+    )
     html = Tags(report._repr_html_())
     assert {tag for tag, _ in html.seen} == {"div", "p", "b", "li", "img"}
     (image,) = [attributes for tag, attributes in html.seen if tag == "img"]
     assert set(image) == {"alt", "src"}
     assert image["alt"] == "; ".join(f"{run.log.name}: {run.headline}" for run in report.runs)
-    assert f"{name}: stable" in "".join(html.text)
+    assert f"{name}2: stable" in "".join(html.text)
 
 
 def test_hostile_notes_stay_text(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -131,7 +132,7 @@ def diagnose(
         "validation_loss": validation_loss,
     }
     given = {name: value for name, value in beside.items() if value is not None}
-    logs = [Log(source, **given)] if given else list(_logs(source, columns, "run"))
+    logs = [Log(source, **given)] if given else _with_different_names(list(_logs(source, columns, "run")))
     require(logs, "source", "at least one run", source)
     has_norms = any(log.gradient_norm is not None for log in logs)
     require(
@@ -153,8 +154,14 @@ def _logs(source: Any, columns: Mapping[str, str] | None, name: str) -> Iterator
         for place, value in enumerate(source):
             yield from _logs(value, columns, f"{name} {place + 1}")
     else:
-        log = as_log(source, name)
-        yield replace(log, name=name) if log.name == Log.name else log  # several would all be called "run"
+        yield as_log(source, name)
+
+
+def _with_different_names(logs: Sequence[Log]) -> list[Log]:
+    """The logs; those of the same name are numbered."""
+    count = Counter(log.name for log in logs)
+    numbered = enumerate(logs, start=1)
+    return [replace(log, name=f"{log.name} {n}") if count[log.name] > 1 else log for n, log in numbered]
 
 
 def _is_several(source: Any) -> bool:
