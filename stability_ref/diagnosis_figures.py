@@ -18,6 +18,8 @@ Array = np.ndarray
 MOST_POINTS = 4000  # a longer curve is drawn as its lowest and highest value in each of half as many windows
 OUT_OF_SIGHT = 1e6  # a diverged loss leaves the picture here
 MOST_RUNS = 10  # as many as there are colours
+LONGEST_NAME = 40  # characters; of a longer name the end tells more
+MOST_DRAWN = 1e200  # matplotlib's ticks overflow beyond
 
 
 def report_figure(report: Report) -> Figure:
@@ -51,7 +53,7 @@ def thinned(step: Array, values: Array) -> tuple[Array, Array]:
 
     Example:
         >>> step, values = thinned(np.arange(100_000), np.sin(np.arange(100_000)))
-        >>> len(step), round(values.max(), 6)
+        >>> len(step), round(float(values.max()), 6)
         (4000, 1.0)
     """
     finite = np.isfinite(values)
@@ -70,9 +72,9 @@ def _loss_panel(axes: Axes, runs: Sequence[RunReport]) -> None:
     for number, run in enumerate(runs):
         look = _look(number)
         step, loss = thinned(run.log.step, run.log.loss)
-        axes.plot(step, loss, label=run.log.name, **look)
+        axes.plot(step, np.clip(loss, -MOST_DRAWN, MOST_DRAWN), label=_label(run), **look)
         if run.finding.since is not None:
-            label = f"_rise of {run.log.name}"
+            label = f"_rise of {_label(run)}"
             axes.axvline(run.finding.since, color=look["color"], linestyle=":", label=label)
     _set_scale(axes, [run.log.loss for run in runs])
     for number, run in enumerate(runs):
@@ -87,7 +89,7 @@ def _loss_panel(axes: Axes, runs: Sequence[RunReport]) -> None:
                 markersize=11,
                 mew=3,
                 clip_on=False,
-                label=f"_{run.log.name} not finite",
+                label=f"_{_label(run)} not finite",
             )
             axes.set_ylim(top=top)
     axes.set(title="Training loss", xlabel="Global step", ylabel="Training loss")
@@ -99,15 +101,15 @@ def _norm_panel(axes: Axes, runs: Sequence[RunReport]) -> None:
         assert run.norms is not None
         look, norms = _look(number), run.norms
         step, norm = thinned(run.log.step, run.log.gradient_norm)
-        axes.plot(step, norm, label=run.log.name, **look)
+        axes.plot(step, np.minimum(norm, MOST_DRAWN), label=_label(run), **look)
         if norms.threshold is not None:
             label = f"threshold to start from, {norms.threshold:.3g}"
-            axes.axhline(norms.threshold, color=look["color"], linestyle=":", label=label)
-        shown = np.isin(run.log.step, norms.outliers) & np.isfinite(run.log.gradient_norm)
+            axes.axhline(min(norms.threshold, MOST_DRAWN), color=look["color"], linestyle=":", label=label)
+        shown = np.searchsorted(run.log.step, norms.outliers)
         step, norm = thinned(run.log.step[shown], run.log.gradient_norm[shown])
-        axes.plot(
-            step, norm, "o", color=look["color"], fillstyle="none", label=f"_outliers of {run.log.name}"
-        )
+        label = f"_outliers of {_label(run)}"
+        drawn = np.minimum(norm, MOST_DRAWN)
+        axes.plot(step, drawn, "o", color=look["color"], fillstyle="none", label=label)
     _set_scale(axes, [run.log.gradient_norm for run in runs])
     axes.set(title="Gradient norm, unclipped", xlabel="Global step", ylabel="L2 norm of the gradient")
     axes.legend()
@@ -115,15 +117,16 @@ def _norm_panel(axes: Axes, runs: Sequence[RunReport]) -> None:
 
 def _histogram(axes: Axes, runs: Sequence[RunReport]) -> None:
     """Over all steps; the bins are as wide on the axis wherever they lie."""
-    finite = [run.log.gradient_norm[np.isfinite(run.log.gradient_norm)] for run in runs]
+    norms = [run.log.gradient_norm for run in runs]
+    finite = [np.minimum(norm[np.isfinite(norm)], MOST_DRAWN) for norm in norms]
     positive = np.concatenate(finite)
     positive = positive[positive > 0]
     if positive.size:
         low, high = positive.min() / 1.01, positive.max() * 1.01
         bins = np.geomspace(low, high, 41)
-        for number, norms in enumerate(finite):
-            counts, _ = np.histogram(norms, bins)
-            look = {**_look(number), "label": runs[number].log.name}
+        for number, norm in enumerate(finite):
+            counts, _ = np.histogram(norm, bins)
+            look = {**_look(number), "label": _label(runs[number])}
             axes.step(bins, np.append(counts, counts[-1:]), where="post", **look)
         axes.set(xscale="log")
     axes.set(title="Histogram of the norms", xlabel="L2 norm of the gradient", ylabel="Steps")
@@ -158,8 +161,15 @@ def _set_scale(axes: Axes, curves: Sequence[Array]) -> None:
     """Logarithmic where none is below 0 and the range is wide, as blow-ups make it."""
     finite = np.concatenate([curve[np.isfinite(curve)] for curve in curves])
     positive = finite[finite > 0]
-    if positive.size and finite.min() >= 0 and positive.max() > 20 * positive.min():
+    if positive.size and finite.min() >= 0 and positive.max() / 20 > positive.min():
         axes.set_yscale("log", nonpositive="mask")
+
+
+def _label(run: RunReport) -> str:
+    """The run's name as a legend shows it: no formula, no underscore in front, not too long."""
+    name = " ".join(run.log.name.split()).replace("$", r"\$") or "run"
+    name = name if len(name) <= LONGEST_NAME else "…" + name[1 - LONGEST_NAME :]
+    return f" {name}" if name.startswith("_") else name
 
 
 def _look(number: int) -> dict[str, Any]:

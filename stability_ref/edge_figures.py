@@ -100,8 +100,8 @@ def seen_and_unseen(check: Record, factors: Sequence[float], every: int) -> Figu
             look: dict[str, Any] = {"color": COLOURS[k], "label": f"{factor:g} times the best rate"}
             (line,) = axes.plot(steps, loss, linestyle=LINE_STYLES[k], lw=1.2, **look)
             (dots,) = axes.plot(steps[::every], loss[::every], "o", color=COLOURS[k], label=f"_every {every}")
-            for drawn in (line, dots):
-                mark_unstable(drawn, np.full(len(drawn.get_xdata()), factor > 1))
+            mark_unstable(line, np.full(len(steps), factor > 1))
+            mark_unstable(dots, np.full(len(steps[::every]), factor > 1))
         axes.plot([], [], "o", color="0.4", label=f"every {every} steps")
         axes.set(title="Training loss", xlabel="Global step", ylabel="Training loss")
         axes.set(xlim=(-5, 205), ylim=(0, 30))

@@ -1,6 +1,7 @@
 """The diagnosis in a terminal: `python -m stability_ref.diagnosis run.csv`."""
 
 import argparse
+import io
 import os
 import sys
 from pathlib import Path
@@ -53,9 +54,11 @@ def main(arguments: list[str] | None = None) -> int:
     except (ImportError, OSError, ValueError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 2
+    text = report.json() if options.json else report.text()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a run's name may be more than the terminal can show
     try:
-        print(report.json() if options.json else report.text())
-        sys.stdout.flush()
+        print(text, flush=True)
     except BrokenPipeError:  # `| head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0

@@ -91,9 +91,10 @@ def as_log(value: Any, name: str = "run") -> Log:
 def _numbers(argument: str, value: Any) -> Array:
     try:
         array = np.asarray(value)
-    except ValueError:  # lists of different lengths
+    except (ValueError, TypeError, RuntimeError):  # lists of different lengths, tensors with a gradient
         array = np.array(None)
     require(array.dtype.kind in "fiu" and array.ndim == 1, argument, "a list of numbers", value)
+    require(not np.ma.is_masked(value), argument, "without masked entries", value)
     return array.astype(np.float64)
 
 

@@ -54,20 +54,20 @@ def judge_norms(log: Log, finding: Finding, clip_threshold: float | None = None)
     survived = norms[log.step < finding.since] if finding.harmed else norms
     survived = survived[np.isfinite(survived)]
     threshold = None
-    if len(survived) >= (20 if finding.harmed else 1):
+    if len(survived) >= (20 if finding.harmed else 1) and survived.max() > 0:
         threshold = threshold_at_percentile(survived, PERCENTILE)
     clipped = None if clip_threshold is None else clipped_fraction(norms, clip_threshold)
-    typical = float(np.median(finite)) if finite.size else float("nan")
+    typical = threshold_at_percentile(finite, 50) if finite.size else float("nan")
     advice = []
     if outliers.size:
         count = f"{outliers.size} outliers" if outliers.size > 1 else "one outlier"
         advice.append(f"the gradient norm has {count}, the first at step {outliers[0]} (D5)")
     if threshold is None:
         advice.append("no threshold can be read off: take the norms of the highest rate that survives (C3)")
-    elif threshold > FAR_ABOVE * np.median(survived):
+    elif threshold / FAR_ABOVE > (middle := threshold_at_percentile(survived, 50)):
         advice.append(
             f"the 90th percentile, {threshold:.3g}, is far above the typical norm, "
-            f"{np.median(survived):.3g}: the large norms of a short or young run weigh heavily; try "
+            f"{middle:.3g}: the large norms of a short or young run weigh heavily; try "
             "thresholds between the two (C3)"
         )
     if clip_threshold is not None:
@@ -102,6 +102,8 @@ def norm_outliers(gradient_norm: Any, *, factor: float = 10.0, window: int = 100
     require(window >= 1, "window", "at least 1", window)
     broken = ~np.isfinite(norm)
     blocks = np.array_split(np.where(broken, np.inf, norm), range(window, norm.size, window))
-    medians = np.array([np.median(block) for block in blocks])
+    with np.errstate(over="ignore"):  # the mean of the two in the middle
+        medians = np.array([np.median(block) for block in blocks])
     typical = np.minimum(medians, np.append(medians[:1], medians[:-1]))  # a broken block is not typical
-    return broken | (norm > factor * np.repeat(typical, [len(block) for block in blocks]))
+    with np.errstate(over="ignore"):
+        return broken | (norm > np.repeat(factor * typical, [len(block) for block in blocks]))

@@ -6,6 +6,7 @@ is learnt, or above what it had reached (D4).
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ IN_A_ROW = (4, 16)  # entries that are all raised: one hard batch is no period o
 ABOVE_START = 0.5  # a rise above the start is at least this share of the start
 BLATANT, BY = 3.0, 50  # so many times the start within so many entries is a rise if the run comes back below
 ABOVE_BEFORE = 0.25  # a later rise undoes at least this share of what had been gained
+LEAST_STAKE = 0.4  # of the start, where less had been gained
 NOISES = 3.0  # a rise above the start is more than so many times the noise
 CHANCE = 1 / 1000  # how often noise alone may pass for a later rise, at one width of blocks
 PARTS = 8  # of a run, which are compared with one another for a slow rise
@@ -83,13 +85,12 @@ def judge(log: Log) -> Finding:
         return _without_a_rise(log)
     verdict = MID if came_down(log.loss, rise.since) else EARLY
     unharmed = _down_again(log.loss, rise) if verdict == MID else _learnt(log.loss)
-    harmed = not final_level(log.loss) <= unharmed
-    back = None if harmed else _back(log.loss, rise)
+    back = _back(log.loss, rise) if final_level(log.loss) <= unharmed else None
     return Finding(
         verdict,
         int(log.step[rise.since]),
         None if back is None else int(log.step[back]),
-        harmed,
+        back is None,
         tuple(_evidence(log, rise, verdict, back)),
     )
 
@@ -128,16 +129,17 @@ def first_rise(loss: Any) -> Rise | None:
     broken = np.flatnonzero(~np.isfinite(loss))[:1]
     found = [Rise(int(place), _level_before(loss, int(place))) for place in broken]
     if np.isfinite(loss[0]):
-        start, scale = loss[0], abs(loss[0]) or 1.0
-        bounded = np.minimum(np.where(np.isfinite(loss), loss, np.inf), start + 1e6 * scale)
-        found += [*_tripled(bounded, scale), *_slowly_above(bounded, scale)]
+        bounded, power = _bounded(loss)
+        scale = abs(bounded[0]) or 1.0
+        rises = [*_tripled(bounded, scale), *_slowly_above(bounded, scale)]
         (quiet, typical), width = _noise(bounded), 1
         while len(loss) > IN_A_ROW[0] * width:
             blocks = bounded[: len(loss) // width * width].reshape(-1, width)
             medians = np.median(blocks, axis=1) if width > 1 else bounded
-            found += _above_start(bounded, medians, width, scale, quiet if width == 1 else typical)
-            found += [rise for row in IN_A_ROW for rise in _above_before(bounded, medians, width, scale, row)]
+            rises += _above_start(bounded, medians, width, scale, quiet if width == 1 else typical)
+            rises += [rise for row in IN_A_ROW for rise in _above_before(bounded, medians, width, scale, row)]
             width *= 4
+        found += [Rise(rise.since, math.ldexp(rise.before, power)) for rise in rises]
     return min(found, default=None)
 
 
@@ -150,13 +152,13 @@ def came_down(loss: Array, since: int) -> bool:
         >>> came_down(np.geomspace(3, 0.3, 100), since=10), came_down(np.geomspace(3, 0.3, 100), since=80)
         (False, True)
     """
-    return since >= 20 and bool(np.median(loss[since - 20 : since]) < _learnt(loss))
+    return since >= 20 and _central(np.median, loss[since - 20 : since]) < _learnt(loss)
 
 
 def final_level(loss: Array) -> float:
     """The mean of the last twentieth of the entries, at least ten; infinite if one of them is not finite."""
     tail = loss[-max(10, len(loss) // 20) :]
-    return float(tail.mean()) if np.isfinite(tail).all() else np.inf
+    return _central(np.mean, tail) if np.isfinite(tail).all() else np.inf
 
 
 def sees_the_start(log: Log) -> bool:
@@ -168,6 +170,24 @@ def sees_the_start(log: Log) -> bool:
     """
     first = log.step[: np.searchsorted(log.step, FIRST_STEPS) + 1]
     return bool(first[0] <= OFTEN and (np.diff(first) <= OFTEN).all())
+
+
+def _bounded(loss: Array) -> tuple[Array, int]:
+    """The loss times a power of two that brings the start near 1, within bounds, and the power to undo it.
+
+    So no sum or square of losses overflows, and none is changed by rounding.
+    """
+    power = int(np.frexp(loss[0])[1])
+    with np.errstate(over="ignore"):
+        near_one = np.ldexp(loss, -power)
+    highest = near_one[0] + 1e6 * (abs(near_one[0]) or 1.0)
+    return np.clip(np.where(np.isfinite(loss), near_one, np.inf), -1e100, highest), power
+
+
+def _central(statistic: Callable[[Array], Any], values: Array) -> float:
+    """Mean or median, also of numbers whose sum is too large for a float; NaN stays NaN."""
+    power = int(np.frexp(np.abs(values).max())[1])
+    return math.ldexp(float(statistic(np.ldexp(values, -power))), power)
 
 
 def _above_start(loss: Array, medians: Array, width: int, scale: float, noise: float) -> list[Rise]:
@@ -190,7 +210,12 @@ def _above_before(loss: Array, medians: Array, width: int, scale: float, row: in
     if len(medians) < past + row:
         return []
     lowest_now = -_highest(-medians, row)[past:]
-    for place in np.flatnonzero(lowest_now > _highest(medians, past)[: len(lowest_now)]):
+    above_all = lowest_now > _highest(medians, past)[: len(lowest_now)]
+    lowest_before = -_highest(-medians, past)[: len(lowest_now)]
+    above_all &= (
+        lowest_now - lowest_before > ABOVE_BEFORE * LEAST_STAKE * scale
+    )  # else no median is far below
+    for place in np.flatnonzero(above_all):
         before, now = np.median(medians[place : place + past]), lowest_now[place]
         if now - before > ABOVE_BEFORE * _stake(loss, before, scale):
             first = (int(place) + past) * width
@@ -229,8 +254,8 @@ def _since(loss: Array, first: int, entries: int, bound: float) -> int:
 
 
 def _stake(loss: Array, before: float, scale: float) -> float:
-    """What had been gained before a rise, but at least 0.4 of the start: a small gain is soon undone."""
-    return max(loss[0] - before, 0.4 * scale)
+    """What had been gained before a rise, but not too little of the start: a small gain is soon undone."""
+    return max(float(loss[0]) - before, LEAST_STAKE * scale)
 
 
 def _highest(values: Array, width: int) -> Array:
@@ -259,12 +284,13 @@ def _noise(loss: Array, block: int = 8) -> Array:
 
 def _learnt(loss: Array) -> float:
     """The level below which the loss has come down from where it began."""
-    return float(loss[0] - (1 - LEARNT) * abs(loss[0])) if np.isfinite(loss[0]) else -np.inf
+    start = float(loss[0])
+    return start - (1 - LEARNT) * abs(start) if math.isfinite(start) else -math.inf
 
 
 def _level_before(loss: Array, place: int) -> float:
     """The median of the last twenty entries before a place; infinite if there is none."""
-    return float(np.median(loss[max(0, place - 20) : place])) if place else np.inf
+    return _central(np.median, loss[max(0, place - 20) : place]) if place else np.inf
 
 
 def _down_again(loss: Array, rise: Rise) -> float:
@@ -272,21 +298,24 @@ def _down_again(loss: Array, rise: Rise) -> float:
     if not np.isfinite(rise.before):
         return -np.inf
     return rise.before + ABOVE_BEFORE * (
-        _stake(loss, rise.before, abs(loss[0])) if rise.before < loss[0] else 0
+        _stake(loss, rise.before, abs(float(loss[0]))) if rise.before < loss[0] else 0
     )
 
 
-def _back(loss: Array, rise: Rise) -> int:
-    """The first place after the rise from which on no four entries in a row are higher than before it."""
-    after = loss[rise.since :]
-    lowest = -_highest(-np.where(np.isfinite(after), after, np.inf), min(IN_A_ROW[0], len(after)))
-    above = np.flatnonzero(lowest > _down_again(loss, rise))
-    return min(rise.since + (int(above[-1]) + IN_A_ROW[0] if above.size else 1), len(loss) - 1)
+def _back(loss: Array, rise: Rise) -> int | None:
+    """The first place after the rise that is down again and has no four in a row above it from there on."""
+    after = np.where(np.isfinite(loss[rise.since :]), loss[rise.since :], np.inf)
+    level = _down_again(loss, rise)
+    lowest = -_highest(-after, min(IN_A_ROW[0], len(after)))
+    above = np.flatnonzero(lowest > level)[-1:]
+    first = int(above[0]) + IN_A_ROW[0] if above.size else 1
+    down = np.flatnonzero(after[first:] <= level)[:1]
+    return rise.since + first + int(down[0]) if down.size else None
 
 
 def _without_a_rise(log: Log) -> Finding:
     if len(log) < ENOUGH_ENTRIES:
-        need = f"{len(log)} entries, none of which shows a rise; at least {ENOUGH_ENTRIES} are needed to tell"
+        need = f"no rise is seen, but {ENOUGH_ENTRIES} entries are needed to tell, and the log has {len(log)}"
         return Finding(TOO_SHORT, evidence=(f"{need} (D6)",))
     if not sees_the_start(log):
         gap = f"no rise is seen, but the first {FIRST_STEPS} steps have gaps of more than {OFTEN} steps"
@@ -297,18 +326,27 @@ def _without_a_rise(log: Log) -> Finding:
 
 def _evidence(log: Log, rise: Rise, verdict: str, back: int | None) -> list[str]:
     """What speaks for the verdict, each sentence with its clause."""
-    after, at, start = log.loss[rise.since :], log.step[rise.since], log.loss[0]
+    after, at, start, final = log.loss[rise.since :], log.step[rise.since], log.loss[0], final_level(log.loss)
     if np.isfinite(after).all():
         rises = f"from step {at} on the loss goes up, from {rise.before:.3g} to {after.max():.3g} (D3)"
     else:
         broken = log.step[rise.since + int(np.argmax(~np.isfinite(after)))]
         rises = f"from step {at} on the loss goes up; at step {broken} it is not finite (D3)"
-    if verdict == EARLY:
-        came = f"before that it had not come down below {LEARNT:.0%} of its start, {start:.3g}: early (D4)"
+    learnt = f"come down by {1 - LEARNT:.0%} from its start"
+    if verdict == MID:
+        came = f"before that it had come down from {start:.3g}: mid training (D4)"
+    elif rise.since < 20:
+        came = "that is within its first 20 entries: early (D4)"
     else:
-        came = f"before that it had come down steadily from {start:.3g}: mid training (D4)"
-    if back is None:
-        ends = f"at the end it is at {final_level(log.loss):.3g} and has not come back"
-    else:
+        came = f"before that it had not {learnt}, {start:.3g}: early (D4)"
+    if back is not None:
         ends = f"from step {log.step[back]} on it is down again where it was"
+    elif not np.isfinite(final):
+        ends = "at the end it is not finite"
+    elif not np.isfinite(start):
+        ends = (
+            f"at the end it is at {final:.3g}, but there is no finite start that it could have come back to"
+        )
+    else:
+        ends = f"at the end it is at {final:.3g} and has not {'come back' if verdict == MID else learnt}"
     return [rises, came, ends]

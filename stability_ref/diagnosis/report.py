@@ -2,8 +2,9 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from stability_ref.diagnosis.norms import Norms, judge_norms
 from stability_ref.diagnosis.one_run import Finding, judge
 from stability_ref.diagnosis.reading.logs import read_logs
 from stability_ref.diagnosis.sweep_report import SweepReport, base_rate, judge_sweep
+
+MOST_OUTLIERS = 1000  # so many are listed in JSON, beside their number
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,8 +132,12 @@ def diagnose(
         "validation_loss": validation_loss,
     }
     given = {name: value for name, value in beside.items() if value is not None}
-    logs = [Log(source, **given)] if given else list(_logs(source, columns, "run"))
+    logs = [Log(source, **given)] if given else _with_different_names(list(_logs(source, columns, "run")))
     require(logs, "source", "at least one run", source)
+    has_norms = any(log.gradient_norm is not None for log in logs)
+    require(
+        clip_threshold is None or has_norms, "clip_threshold", "given with gradient norms", clip_threshold
+    )
     runs = tuple(_judged(log, clip_threshold) for log in sorted(logs, key=base_rate))
     return Report(runs, judge_sweep([run.log for run in runs], [run.finding for run in runs]))
 
@@ -141,7 +148,8 @@ def _logs(source: Any, columns: Mapping[str, str] | None, name: str) -> Iterator
         yield from read_logs(source, columns=columns)
     elif isinstance(source, Mapping) and "loss" not in source:
         for key, value in source.items():
-            yield from _logs(value, columns, str(key))
+            logs = list(_logs(value, columns, str(key)))
+            yield from [replace(logs[0], name=str(key))] if len(logs) == 1 else logs
     elif _is_several(source):
         for place, value in enumerate(source):
             yield from _logs(value, columns, f"{name} {place + 1}")
@@ -149,10 +157,17 @@ def _logs(source: Any, columns: Mapping[str, str] | None, name: str) -> Iterator
         yield as_log(source, name)
 
 
+def _with_different_names(logs: Sequence[Log]) -> list[Log]:
+    """The logs; those of the same name are numbered."""
+    count = Counter(log.name for log in logs)
+    numbered = enumerate(logs, start=1)
+    return [replace(log, name=f"{log.name} {n}") if count[log.name] > 1 else log for n, log in numbered]
+
+
 def _is_several(source: Any) -> bool:
     """Whether these are runs, not the losses of one run."""
-    if isinstance(source, np.ndarray):
-        return source.ndim == 2
+    if getattr(source, "ndim", 0) == 2:  # an array or a tensor; a data frame has keys as well
+        return not hasattr(source, "keys")
     is_list = isinstance(source, Sequence) and len(source) > 0
     return is_list and all(isinstance(one, Log | Mapping) or np.ndim(one) or _is_path(one) for one in source)
 
@@ -190,7 +205,7 @@ def _what_to_do(report: Report) -> Iterator[str]:
         return
     lesson = f" Lesson {first.lesson} explains it." if first.lesson else ""
     yield f"Try first: {first.name} ({first.clause}): {first.what}.{lesson}"
-    (rest,) = (run.fixes[1:] for run in report.runs if run.fixes and run.fixes[0] == first)
+    rest = next(run.fixes[1:] for run in report.runs if run.fixes)
     yield "Then, in the playbook's order: " + "; ".join(f"{fix.name} ({fix.clause})" for fix in rest) + "."
 
 
@@ -210,7 +225,8 @@ def _run_as_dict(run: RunReport) -> dict[str, Any]:
         if norms is None
         else {
             "typical": norms.typical if math.isfinite(norms.typical) else None,
-            "outliers": list(norms.outliers),
+            "outlier_count": len(norms.outliers),
+            "outliers": list(norms.outliers[:MOST_OUTLIERS]),
             "threshold": norms.threshold,
             "clipped": norms.clipped,
             "advice": list(norms.advice),

@@ -130,4 +130,5 @@ def _sentences(sweep: SweepReport) -> Iterator[str]:
     if sweep.held_back:
         yield "instability forces too small a learning rate: fixing it is likely to improve training (D3, D9)"
     elif sweep.unstable.any():
-        yield "instability begins far above the best rate and is not what holds this workload back (D9)"
+        begins = f"instability begins at {rates[sweep.unstable].min() / best:.2g} times the best rate"
+        yield f"{begins} and is not what holds this workload back (D9)"
