@@ -12,6 +12,7 @@ from stability_ref.diagnosis.log import Log
 from stability_ref.diagnosis.report import Report, RunReport
 from stability_ref.diagnosis.sweep_report import SweepReport
 from stability_ref.diagnosis.warmup.report import WarmupSearch
+from stability_ref.edge_figures import axis_plot
 from stability_ref.figures import COLOURS, LINE_STYLES, mark_unstable, styled_figure
 
 Array = np.ndarray
@@ -133,27 +134,11 @@ def _histogram(axes: Axes, runs: Sequence[RunReport]) -> None:
 
 
 def _axis_plot(axes: Axes, sweep: SweepReport) -> None:
-    """As the playbook's Figure 7a: infeasible trials are pinned at the top."""
-    good = sweep.feasible
-    gain = sweep.results[good]
-    top = gain.max() + 0.25 * (np.ptp(gain) or abs(gain.max()) or 1.0)
-    is_best = sweep.rates == sweep.best
-    axes.plot(
-        sweep.rates[good & ~is_best], sweep.results[good & ~is_best], "o", color=COLOURS[0], label="feasible"
-    )
-    axes.plot(
-        sweep.rates[~good],
-        np.full((~good).sum(), top),
-        "x",
-        color=COLOURS[2],
-        markersize=10,
-        mew=2,
-        label="infeasible",
-    )
-    axes.plot(
-        sweep.rates[is_best], sweep.results[is_best], "*", color=COLOURS[1], markersize=17, label="best"
-    )
-    axes.set(title="The sweep", xscale="log", xlabel="Base learning rate", ylabel=sweep.measure.capitalize())
+    """As the playbook's Figure 7a."""
+    good = sweep.results[sweep.feasible]
+    top = good.max() + 0.25 * (np.ptp(good) or abs(good.max()) or 1.0)
+    axis_plot(axes, sweep.rates, sweep.results, sweep.feasible, top)
+    axes.set(title="The sweep", ylabel=sweep.measure.capitalize())
     axes.legend()
 
 

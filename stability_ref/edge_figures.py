@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from stability_ref import recipes
 from stability_ref.diagnosis import SIGNIFICANT_RATIO
@@ -180,21 +181,32 @@ def base_rates(record: Record) -> Array:
 _LIMIT, _TOP = 0.35, 0.26  # the axis plot's upper end, and the row of its crosses
 
 
+def axis_plot(axes: Axes, rates: Array, results: Array, feasible: Array, top: float) -> list[Line2D]:
+    """Results against base learning rates: dots, a star for the best, infeasible ones as crosses at the top.
+
+    Returns the lines, the feasible trials' last.
+    """
+    best = best_rate(rates, np.where(feasible, results, np.nan))
+    points: Mapping[str, tuple[Array, dict[str, Any]]] = {
+        "Best trial": (rates == best, _BEST),
+        "Infeasible trials": (~feasible, _INFEASIBLE),
+        "Feasible trials": (feasible & (rates != best), _FEASIBLE),
+    }
+    heights = np.where(feasible, np.minimum(results, top), top)
+    lines = []
+    for label, (chosen, look) in points.items():
+        lines += axes.plot(rates[chosen], heights[chosen], linestyle="none", label=label, **look)
+    axes.set(xscale="log", xlabel="Base learning rate")
+    return lines
+
+
 def _axis_plot(axes: Axes, sweep: Record, title: str) -> None:
     """Dots, star and crosses of the first seed."""
     rates, results = base_rates(sweep), sweep.test_loss[0, :, -1]
     good = feasible(results, rates=rates, untrained=recipes.GUESSING)
-    best = best_rate(rates, np.where(good, results, np.nan))
-    points: Mapping[str, tuple[Array, dict[str, Any]]] = {
-        "Best trial": (rates == best, _BEST),
-        "Infeasible trials": (~good, _INFEASIBLE),
-        "Feasible trials": (good & (rates != best), _FEASIBLE),
-    }
-    for label, (chosen, look) in points.items():
-        heights = np.where(good, np.minimum(results, _TOP), _TOP)[chosen]
-        (line,) = axes.plot(rates[chosen], heights, linestyle="none", label=label, **look)
-        if (beyond := good[chosen] & (rates[chosen] > best)).any():
-            mark_unstable(line, beyond)
-    axes.set(title=title, xscale="log", ylim=(0, _LIMIT), xlabel="Base learning rate")
-    axes.set_ylabel("Cross-entropy loss on the validation set")
+    *_, dots = axis_plot(axes, rates, results, good, _TOP)
+    beyond = np.asarray(dots.get_xdata()) > best_rate(rates, np.where(good, results, np.nan))
+    if beyond.any():
+        mark_unstable(dots, beyond)
+    axes.set(title=title, ylim=(0, _LIMIT), ylabel="Cross-entropy loss on the validation set")
     axes.legend(loc="upper right")

@@ -9,8 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from matplotlib.colors import to_hex
 
-from stability_ref.diagnosis import Log, diagnose
-from stability_ref.diagnosis_figures import MOST_POINTS, MOST_RUNS, report_figure, thinned
+from stability_ref.diagnosis import Log, diagnose, find_warmup
+from stability_ref.diagnosis_figures import (
+    MOST_POINTS,
+    MOST_RUNS,
+    LiveLog,
+    report_figure,
+    search_figure,
+    thinned,
+)
 from stability_ref.figures import COLOURS, facts
 
 NAN, INF = np.nan, np.inf
@@ -160,9 +167,9 @@ def test_a_sweep_is_drawn_with_infeasible_rates_at_the_top():
     ]
     report, figure = pictured(*logs)
     axes = panel(figure, "The sweep")
-    assert points(axes, "best")[0] == [report.sweep.best] == [0.2]
-    np.testing.assert_allclose(points(axes, "feasible"), [[0.1, 0.4], [0.9, 0.6]])
-    place, height = points(axes, "infeasible")
+    assert points(axes, "Best trial")[0] == [report.sweep.best] == [0.2]
+    np.testing.assert_allclose(points(axes, "Feasible trials"), [[0.1, 0.4], [0.9, 0.6]])
+    place, height = points(axes, "Infeasible trials")
     assert place == [0.8]
     assert height > 0.9
     assert axes.get_xscale() == "log"
@@ -215,3 +222,32 @@ def test_the_facts_tell_the_numbers():
     text = facts(figure)
     assert re.search(r"'early' #\w+ - None: 400 points, 0 not finite, x 0 to 399", text)
     assert "axes 'Histogram of the norms'" in text
+
+
+def test_a_live_log_shows_what_was_evaluated_and_the_rise_that_is_seen():
+    live = LiveLog(steps=200, low=1e-2, high=100)
+    loss = 2.3 * np.exp(-np.arange(200) / 80) + 20 * (abs(np.arange(200) - 9) < 6)
+    every = Log(loss)
+    seen = diagnose(every).runs[0]
+    live.fill(every, seen)
+    text = facts(live.figure)
+    assert "'every step' #bfbfbf - None: 200 points" in text
+    assert "'a rise is seen' #ffa90e : None: 2 points, 0 not finite, x 4 to 4" in text
+    rarely = Log(loss[::25], step=np.arange(0, 200, 25))
+    live.fill(every, diagnose(rarely).runs[0])
+    text = facts(live.figure)
+    assert "- o: 8 points" in text
+    assert "'a rise is seen' #ffa90e : None: 0 points" in text
+
+
+def test_a_search_shows_the_baseline_and_every_warmup_and_no_digit_of_a_run():
+    def train(rate, warmup_steps, steps):
+        loss = 2.3 * np.exp(-np.arange(steps) / 80)
+        loss[5:] += 1e9 * (rate > 0.1 and warmup_steps < 20)
+        return loss
+
+    search = find_warmup(train, 0.1, 0.05, 400, warmup_steps=[10, 30], progress=False)
+    text = facts(search_figure([search]))
+    assert "legend: rate 0.05, baseline, rate 1, warmup 10, rate 1, warmup 30" in text
+    assert "'rate 1, warmup 10' #ffa90e -- None: 410 points, 0 not finite, x 0 to 409, 410 unstable" in text
+    assert "mean" not in text

@@ -1,10 +1,12 @@
 """Which fix comes first, for each verdict and each warmup that a log shows."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import stability_ref
 from stability_ref.diagnosis import Log
 from stability_ref.diagnosis.fixes import FIXES, SOON_AFTER, fixes_for, next_step, ramp_ends
 from stability_ref.diagnosis.norms import Norms
@@ -120,3 +122,8 @@ def test_what_to_do_next():
     assert next_step(Finding("stable")).startswith("nothing to fix in this run")
     for verdict in (TOO_SHORT, TOO_RARE):
         assert "log the loss of every step (D6)" in next_step(Finding(verdict))
+
+
+def test_every_lesson_that_is_named_exists():
+    course = Path(stability_ref.__file__).parent.parent / "notebooks"
+    assert all((course / f"{fix.lesson}.ipynb").exists() for fix in FIXES if fix.lesson)

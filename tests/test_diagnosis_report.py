@@ -283,6 +283,8 @@ def test_the_sick_twin_breaks_at_lower_rates(sweeps):
         assert sick.sweep.best < standard.sweep.best
         assert sick.sweep.unstable.sum() > standard.sweep.unstable.sum()
         assert sick.sweep.feasible.sum() <= standard.sweep.feasible.sum()
+        assert sick.sweep.held_back
+        assert sick.first_fix.name == "warmup"
 
 
 @pytest.mark.parametrize("net", recipes.NETS)

@@ -181,3 +181,12 @@ def test_the_run_before_stays_in_grey_unless_it_was_stopped(sweep):
     assert live.lines[0].get_xdata() == [STAR]  # the ring stays where the last whole run was
     live.begin()
     np.testing.assert_array_equal(before.get_ydata(), sweep.loss[0, 4])
+
+
+def test_what_an_evaluation_now_and_then_sees(sweep):
+    text = figures.facts(edge_figures.seen_and_unseen(sweep, [1, 4], every=50))
+    assert "Global step: linear -5 to 205" in text
+    assert f"- None: {STEPS} points" in line_facts(text, "1 times the best rate")
+    assert f"{STEPS} unstable" in line_facts(text, "4 times the best rate")
+    dots = [line for line in text.splitlines() if "'_every 50'" in line]
+    assert [f"o: {STEPS // 50} points" in line for line in dots] == [True, True]

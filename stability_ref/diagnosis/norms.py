@@ -78,11 +78,11 @@ def judge_norms(log: Log, finding: Finding, clip_threshold: float | None = None)
     return Norms(typical, tuple(int(step) for step in outliers), threshold, clipped, tuple(advice))
 
 
-def norm_outliers(gradient_norm: Any, *, factor: float = 10.0, window: int = 100) -> Array:
+def norm_outliers(gradient_norm: Any, *, factor: float = 3.0, window: int = 100) -> Array:
     """Where the gradient norm lies far above what it was just before (playbook D5).
 
-    Ours: more than `factor` times the median of the window before, or not finite. The first window is
-    compared with its own median.
+    Ours: more than `factor` times the 90th percentile of the window before, or not finite. The first window
+    is compared with its own percentile, and none with a window whose percentile is higher than its own.
 
     Args:
         gradient_norm: unclipped norms, shape (N,).
@@ -102,8 +102,9 @@ def norm_outliers(gradient_norm: Any, *, factor: float = 10.0, window: int = 100
     require(window >= 1, "window", "at least 1", window)
     broken = ~np.isfinite(norm)
     blocks = np.array_split(np.where(broken, np.inf, norm), range(window, norm.size, window))
-    with np.errstate(over="ignore"):  # the mean of the two in the middle
-        medians = np.array([np.median(block) for block in blocks])
-    typical = np.minimum(medians, np.append(medians[:1], medians[:-1]))  # a broken block is not typical
+    high = np.array([np.quantile(block, PERCENTILE / 100, method="lower") for block in blocks])
+    usual = np.minimum(
+        high, np.append(high[:1], high[:-1])
+    )  # what comes after a broken block is not measured by it
     with np.errstate(over="ignore"):
-        return broken | (norm > np.repeat(factor * typical, [len(block) for block in blocks]))
+        return broken | (norm > np.repeat(factor * usual, [len(block) for block in blocks]))

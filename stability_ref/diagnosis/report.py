@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from stability_ref.checks import finite_numbers, require
-from stability_ref.diagnosis.fixes import Fix, fixes_for, next_step
+from stability_ref.diagnosis.fixes import FIXES, Fix, fixes_for, next_step
 from stability_ref.diagnosis.log import Log, as_log
 from stability_ref.diagnosis.norms import Norms, judge_norms
 from stability_ref.diagnosis.one_run import Finding, judge
@@ -52,11 +52,20 @@ class Report:
         return any(run.finding.unstable for run in self.runs)
 
     @property
+    def fixes(self) -> tuple[Fix, ...]:
+        """What to try, in order, for the lowest rate that is unstable; empty where nothing is to fix.
+
+        Of a sweep that instability does not hold back, nothing is (playbook D9).
+        """
+        if self.sweep is not None and not self.sweep.held_back:
+            return ()
+        in_general = FIXES if self.sweep is not None else ()  # a rise that only the lowest rate's run shows
+        return next((run.fixes for run in self.runs if run.fixes), in_general)
+
+    @property
     def first_fix(self) -> Fix | None:
-        """What to try first: the first fix of the lowest-rate run that is unstable; None if none is."""
-        fixes = [run.fixes[0] for run in self.runs if run.fixes]
-        held_back = self.sweep is None or self.sweep.held_back
-        return fixes[0] if fixes and held_back else None
+        """The first of the fixes, if there are any."""
+        return self.fixes[0] if self.fixes else None
 
     def text(self) -> str:
         """The report, plain text."""
@@ -198,15 +207,17 @@ def _sentences(run: RunReport) -> list[str]:
 
 
 def _what_to_do(report: Report) -> Iterator[str]:
-    first = report.first_fix
-    if first is None:
-        steps = dict.fromkeys(next_step(run.finding) for run in report.runs if not run.finding.unstable)
+    if report.fixes:
+        first, *rest = report.fixes
+        lesson = f" Lesson {first.lesson} explains it." if first.lesson else ""
+        yield f"Try first: {first.name} ({first.clause}): {first.what}.{lesson}"
+        others = "; ".join(f"{fix.name} ({fix.clause})" for fix in rest)
+        yield f"Then, in the playbook's order: {others}."
+    elif report.sweep is not None and report.sweep.unstable.any():
+        yield "Next: nothing to fix; something other than instability decides which rate is best (D9)."
+    else:
+        steps = dict.fromkeys(next_step(run.finding) for run in report.runs)
         yield from (f"Next: {step}." for step in steps)
-        return
-    lesson = f" Lesson {first.lesson} explains it." if first.lesson else ""
-    yield f"Try first: {first.name} ({first.clause}): {first.what}.{lesson}"
-    rest = next(run.fixes[1:] for run in report.runs if run.fixes)
-    yield "Then, in the playbook's order: " + "; ".join(f"{fix.name} ({fix.clause})" for fix in rest) + "."
 
 
 def _run_as_dict(run: RunReport) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from stability_ref.checks import finite_numbers, require, whole_number
 
 Array = np.ndarray
-NEAR = 4.0  # in the playbook's Figure 7a the lowest infeasible rate is 3.6 times the best one
+NEAR = 5.0  # D8 looks for instability at 5 times the peak; in Figure 7a it begins at 3.6 times the best rate
 LOST = 0.5  # the share of the best trial's gain that an infeasible trial has lost, or more
 ROUNDING = 1 + 1e-9  # so that two steps of a grid of factors 2 are a factor 4, however it was computed
 
@@ -102,9 +102,10 @@ def feasible(results: Any, *, rates: Any, untrained: Any) -> Array:
 def at_the_edge(rates: Any, results: Any, feasible: Any) -> Any:
     """Whether the best rate lies at the edge of the feasible ones: the workload is unstable (playbook D7).
 
-    Ours: it does if the next higher rate is infeasible, or one at most four times as large. So the star of
-    the playbook's Figure 7a is at the edge, although one feasible trial lies beyond it, whatever the spacing
-    of the rates. Where no infeasible trial lies above the best, no edge was seen, and the answer is False.
+    Ours: it does if the next higher rate is infeasible, or one at most five times as large, where D8 looks.
+    So the star of the playbook's Figure 7a is at the edge, although one feasible trial lies beyond it,
+    whatever the spacing of the rates. Where no infeasible trial lies above the best, no edge was seen, and
+    the answer is False.
 
     Args:
         rates: learning rates, shape (R,), above 0, each once, in any order.
@@ -132,7 +133,7 @@ def held_back(rates: Any, results: Any, unstable: Any) -> Any:
     """Whether instability forces too small a learning rate; only there does it matter (playbook D9).
 
     Any workload is unstable at some rate. Ours: it is held back if the best rate is itself unstable, or the
-    next higher one is, or one at most four times as large. Where the lowest unstable rate is farther away, or
+    next higher one is, or one at most five times as large. Where the lowest unstable rate is farther away, or
     the sweep has none, something else decides which rate is best, and stabilising has little to offer.
 
     Args:
@@ -161,7 +162,7 @@ def held_back(rates: Any, results: Any, unstable: Any) -> Any:
 
 
 def is_near(rates: Array, best: Array, bad: Array) -> Array:
-    """Whether the lowest bad rate above the best is the next one, or one at most four times as large (ours).
+    """Whether the lowest bad rate above the best is the next one, or one at most five times as large (ours).
 
     Args:
         rates: learning rates, ascending, shape (R,).
