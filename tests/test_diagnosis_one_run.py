@@ -14,10 +14,9 @@ from stability_ref.diagnosis.one_run import (
     TOO_SHORT,
     VERDICTS,
     came_down,
-    final_level,
-    first_rise,
     sees_the_start,
 )
+from stability_ref.diagnosis.rises import final_level, first_rise
 
 NAN, INF = np.nan, np.inf
 LARGEST, SMALLEST = np.finfo(float).max, 5e-324

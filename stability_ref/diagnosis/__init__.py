@@ -1,8 +1,8 @@
 """Is the workload unstable, and what should be fixed first? The playbook's procedures, on any log.
 
 Reading order: log (what a run wrote down) and reading (of any logger's file); instability (relative to a
-safe run), one_run (relative to its own past), norms (of the gradient), sweep (of learning rates); fixes,
-report and html; then what trains anew: warmup.checks (D6, D8) and warmup.search (W1–W7).
+safe run), rises and one_run (relative to its own past), norms (of the gradient), sweep (of learning rates);
+fixes, report and html; then what trains anew: warmup.checks (D6, D8) and warmup.search (W1–W7).
 """
 
 from stability_ref.diagnosis.instability import SIGNIFICANT_RATIO, peak_ratio, significant_instability

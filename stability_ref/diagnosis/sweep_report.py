@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from stability_ref.diagnosis.instability import significant_instability
 from stability_ref.diagnosis.log import Log
-from stability_ref.diagnosis.one_run import Finding, final_level
+from stability_ref.diagnosis.one_run import Finding
+from stability_ref.diagnosis.rises import final_level
 from stability_ref.diagnosis.sweep import at_the_edge, best_rate, feasible, held_back, rates_above
 
 Array = np.ndarray
@@ -90,7 +91,7 @@ def judge_sweep(logs: Sequence[Log], findings: Sequence[Finding]) -> SweepReport
         held_back(rates, np.where(possible, results, np.nan), unstable),
         (),
     )
-    return _with_sentences(report)
+    return replace(report, sentences=tuple(_sentences(report)))
 
 
 def _validation(log: Log) -> float | None:
@@ -105,10 +106,6 @@ def _against(log: Log, lowest: Log) -> bool:
     """Whether a run rises above the lowest rate's, where that can be told (playbook D3)."""
     comparable = np.array_equal(log.step, lowest.step) and np.isfinite(lowest.loss).all()
     return bool(comparable and lowest.loss.max() > 0 and significant_instability(log.loss, lowest.loss))
-
-
-def _with_sentences(sweep: SweepReport) -> SweepReport:
-    return SweepReport(**{**sweep.__dict__, "sentences": tuple(_sentences(sweep))})
 
 
 def _sentences(sweep: SweepReport) -> Iterator[str]:
