@@ -11,7 +11,7 @@ from benchmarks.report import ROOT, interleaved, median_and_spread, table
 
 ROUNDS = 25
 MODULES = ["equations", "updates", "schedules", "clipping", "layers", "problems", "training", "diagnosis"]
-HEAVY = ["matplotlib", "torch", "sklearn", "ipywidgets", "threadpoolctl"]
+HEAVY = ["matplotlib", "torch", "sklearn", "ipywidgets", "threadpoolctl", "joblib", "tqdm", "tensorboard"]
 NUMPY_ALONE = "import numpy"
 ALL_MODULES = "import numpy, " + ", ".join(f"stability_ref.{module}" for module in MODULES)
 TARGET = 60.0  # milliseconds
