@@ -18,6 +18,7 @@ from stability_ref.figures import COLOURS, LINE_STYLES, mark_unstable, styled_fi
 Array = np.ndarray
 MOST_POINTS = 4000  # a longer curve is drawn as its lowest and highest value in each of half as many windows
 OUT_OF_SIGHT = 1e6  # a diverged loss leaves the picture here
+DEEPEST = 1e4  # how far below its highest point a logarithmic axis reaches
 MOST_RUNS = 10  # as many as there are colours
 LONGEST_NAME = 40  # characters; of a longer name the end tells more
 MOST_DRAWN = 1e200  # matplotlib's ticks overflow beyond
@@ -143,11 +144,13 @@ def _axis_plot(axes: Axes, sweep: SweepReport) -> None:
 
 
 def _set_scale(axes: Axes, curves: Sequence[Array]) -> None:
-    """Logarithmic where none is below 0 and the range is wide, as blow-ups make it."""
+    """Logarithmic where none is below 0 and the range is wide, as blow-ups make it; at most four decades."""
     finite = np.concatenate([curve[np.isfinite(curve)] for curve in curves])
     positive = finite[finite > 0]
     if positive.size and finite.min() >= 0 and positive.max() / 20 > positive.min():
-        axes.set_yscale("log", nonpositive="mask")
+        axes.set_yscale("log")
+        if positive.min() < positive.max() / DEEPEST:  # a loss that is nearly 0 would hide what happens above
+            axes.set_ylim(bottom=positive.max() / DEEPEST)
 
 
 def _label(run: RunReport) -> str:

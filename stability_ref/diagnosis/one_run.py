@@ -49,7 +49,8 @@ def judge(log: Log) -> Finding:
     """Whether a run is stable, unstable early or in mid training, since when, and whether that harmed it.
 
     Two things are told apart: a spike was seen (the verdict), and training was harmed (at its end the loss
-    has not come back to where it was before, or has not come down from where it began).
+    has not come back to where it was before, or has not come down from where it began). The start is a single
+    entry: one that is low by chance, as in batches of one or two, can pass for an early rise.
 
     Args:
         log: training loss at every step, or every few.

@@ -105,7 +105,7 @@ def diagnose(
 
     Args:
         source: the training loss of one run, shape (N,); a path of a CSV, a JSON-lines file, a TensorBoard
-            folder or a Weights & Biases export, see `reading.read_logs`; a `Log`; or several runs: an array
+            folder or a Weights & Biases export, see `read_logs`; a `Log`; or several runs: an array
             (runs, N), a list of any of these, or a mapping from the runs' names to them.
         step: of one run whose loss is given as numbers, shape (N,), see `Log`; so are the next three.
         gradient_norm: unclipped norms.
