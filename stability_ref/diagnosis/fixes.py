@@ -79,5 +79,5 @@ def ramp_ends(log: Log) -> int | None:
 def next_step(finding: Finding) -> str:
     """What to do about a run for which there is nothing to fix, or nothing to be said yet."""
     if finding.verdict == "stable":
-        return "nothing to fix in this run; is a higher rate better (D1), and does it train stably (D2, D8)"
+        return "nothing to fix in this run; try higher rates (D1), and see whether they train stably (D2, D8)"
     return "train some 500 steps at twice the best learning rate and log the loss of every step (D6)"

@@ -1,5 +1,6 @@
 """What the gradient norms of a run say (clauses D5, C2–C5): outliers, a threshold, how much it would clip."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,32 +51,41 @@ def judge_norms(log: Log, finding: Finding, clip_threshold: float | None = None)
     require(log.gradient_norm is not None, "log", "with gradient norms", log.name)
     norms = log.gradient_norm
     finite = norms[np.isfinite(norms)]
-    outliers = log.step[norm_outliers(norms)]
     survived = norms[log.step < finding.since] if finding.harmed else norms
     survived = survived[np.isfinite(survived)]
     threshold = None
     if len(survived) >= (20 if finding.harmed else 1) and survived.max() > 0:
         threshold = threshold_at_percentile(survived, PERCENTILE)
+    outliers = tuple(int(step) for step in log.step[norm_outliers(norms)])
     clipped = None if clip_threshold is None else clipped_fraction(norms, clip_threshold)
     typical = threshold_at_percentile(finite, 50) if finite.size else float("nan")
-    advice = []
-    if outliers.size:
-        count = f"{outliers.size} outliers" if outliers.size > 1 else "one outlier"
-        advice.append(f"the gradient norm has {count}, the first at step {outliers[0]} (D5)")
+    advice = [*_about_outliers(outliers), *_about_threshold(survived, threshold)]
+    if clip_threshold is not None and clipped is not None:
+        advice.append(_about_clipping(clip_threshold, clipped))
+    return Norms(typical, outliers, threshold, clipped, tuple(advice))
+
+
+def _about_outliers(outliers: tuple[int, ...]) -> Iterator[str]:
+    if outliers:
+        count = f"{len(outliers)} outliers" if len(outliers) > 1 else "one outlier"
+        yield f"the gradient norm has {count}, the first at step {outliers[0]} (D5)"
+
+
+def _about_threshold(survived: Array, threshold: float | None) -> Iterator[str]:
     if threshold is None:
-        advice.append("no threshold can be read off: take the norms of the highest rate that survives (C3)")
-    elif threshold / FAR_ABOVE > (middle := threshold_at_percentile(survived, 50)):
-        advice.append(
-            f"the 90th percentile, {threshold:.3g}, is far above the typical norm, "
-            f"{middle:.3g}: the large norms of a short or young run weigh heavily; try "
-            "thresholds between the two (C3)"
+        yield "no threshold can be read off: take the norms of the highest rate that survives (C3)"
+    elif threshold / FAR_ABOVE > (typical := threshold_at_percentile(survived, 50)):
+        yield (
+            f"the 90th percentile, {threshold:.3g}, is far above the typical norm, {typical:.3g}: the large "
+            "norms of a short or young run weigh heavily; try thresholds between the two (C3)"
         )
-    if clip_threshold is not None:
-        assert clipped is not None
-        share = f"{clipped:.0%} of the updates are clipped at {clip_threshold:g}"
-        extreme = ": extremely aggressive, in essence a smaller learning rate; cut the rate instead (C5)"
-        advice.append(share + (extreme if clipped > EXTREME else " (C5)"))
-    return Norms(typical, tuple(int(step) for step in outliers), threshold, clipped, tuple(advice))
+
+
+def _about_clipping(clip_threshold: float, clipped: float) -> str:
+    share = f"{clipped:.0%} of the updates are clipped at {clip_threshold:g}"
+    if clipped > EXTREME:
+        share += ": extremely aggressive, in essence a smaller learning rate; cut the rate instead"
+    return f"{share} (C5)"
 
 
 def norm_outliers(gradient_norm: Any, *, factor: float = 3.0, window: int = 100) -> Array:
