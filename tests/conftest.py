@@ -1,5 +1,7 @@
 """What the proofs measured, at the end of the test run; under xdist too, since reports carry it."""
 
+import pytest
+
 
 def recorded(terminalreporter, name):
     """The values that tests gave to record_property under that name."""
@@ -17,3 +19,14 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.section("which proof finds which mistake")
         for mistake, *proofs in sorted(set(map(tuple, kills))):
             terminalreporter.write_line(f"{mistake:40} {'; '.join(proofs)}")
+
+
+@pytest.fixture
+def one_torch_thread():
+    """PyTorch on one thread: on small nets two are slower, and the tests run side by side."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -16,12 +16,7 @@ SEEDS = range(5)
 NAMES = list(logs.RECIPES)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def smooth(loss, window=11):

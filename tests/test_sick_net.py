@@ -2,17 +2,10 @@
 
 import numpy as np
 import pytest
-import torch
 
 from experiments import sick_net
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def highest(rate, warmup_steps, steps, seed):
