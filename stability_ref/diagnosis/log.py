@@ -10,6 +10,7 @@ import numpy as np
 from stability_ref.checks import require
 
 Array = np.ndarray
+COLUMNS = ("loss", "step", "gradient_norm", "learning_rate", "validation_loss")
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,10 +81,9 @@ def as_log(value: Any, name: str = "run") -> Log:
     if isinstance(value, Log):
         return value
     if isinstance(value, Mapping):
-        allowed = ("loss", "step", "gradient_norm", "learning_rate", "validation_loss")
         require("loss" in value, "a log", 'a mapping with a "loss"', sorted(map(str, value)))
         for key in value:
-            require(key in allowed, "a column of a log", "one of " + ", ".join(allowed), key)
+            require(key in COLUMNS, "a column of a log", "one of " + ", ".join(COLUMNS), key)
         return Log(**value, name=name)
     return Log(value, name=name)
 

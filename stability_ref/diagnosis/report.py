@@ -141,7 +141,7 @@ def diagnose(
         "validation_loss": validation_loss,
     }
     given = {name: value for name, value in beside.items() if value is not None}
-    logs = [Log(source, **given)] if given else _with_different_names(list(_logs(source, columns, "run")))
+    logs = [Log(source, **given)] if given else _told_apart_by_number(list(_logs(source, columns, "run")))
     require(logs, "source", "at least one run", source)
     has_norms = any(log.gradient_norm is not None for log in logs)
     require(
@@ -166,7 +166,7 @@ def _logs(source: Any, columns: Mapping[str, str] | None, name: str) -> Iterator
         yield as_log(source, name)
 
 
-def _with_different_names(logs: Sequence[Log]) -> list[Log]:
+def _told_apart_by_number(logs: Sequence[Log]) -> list[Log]:
     """The logs; those of the same name are numbered."""
     count = Counter(log.name for log in logs)
     numbered = enumerate(logs, start=1)

@@ -76,7 +76,7 @@ def read_logs(source: Source | Iterable[Source], *, columns: Mapping[str, str] |
     for each in sources:
         require(isinstance(each, str | os.PathLike), "source", "a path or several", each)
     paths = [Path(each) for each in sources]
-    return _with_different_names([(path, log) for path in paths for log in _read(path, dict(named))])
+    return _told_apart_by_path([(path, log) for path in paths for log in _read(path, dict(named))])
 
 
 def _read(path: Path, named: dict[str, str]) -> list[Log]:
@@ -96,7 +96,7 @@ def _read(path: Path, named: dict[str, str]) -> list[Log]:
         raise ValueError(f"{path}: this cannot be read: {error.strerror or error}") from None
 
 
-def _with_different_names(read: Sequence[tuple[Path, Log]]) -> list[Log]:
+def _told_apart_by_path(read: Sequence[tuple[Path, Log]]) -> list[Log]:
     """The logs; those of the same name get their file's path before it."""
     count = Counter(log.name for _, log in read)
     return [replace(log, name=f"{path}: {log.name}") if count[log.name] > 1 else log for path, log in read]

@@ -7,7 +7,7 @@ import numpy as np
 
 from stability_ref.checks import require, whole_number
 from stability_ref.diagnosis.log import Log
-from stability_ref.diagnosis.one_run import Finding, judge
+from stability_ref.diagnosis.one_run import MID, Finding, judge
 from stability_ref.diagnosis.warmup.training_functions import Train, is_finite, positive, train_log
 
 
@@ -82,7 +82,7 @@ def confirm(
 
 def _confirmed(log: Log) -> Finding:
     finding = judge(log)
-    if finding.verdict == "unstable in mid training":
+    if finding.verdict == MID:
         said = "confirms instability: the loss rises suddenly after a steady decline (D8)"
     elif finding.unstable:
         said = f"confirms instability, of another kind than D8 describes: {finding.verdict} (D4)"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from stability_ref.diagnosis.log import Log
-from stability_ref.diagnosis.one_run import Finding, judge
+from stability_ref.diagnosis.one_run import TOO_SHORT, Finding, judge
 from stability_ref.diagnosis.warmup.training_functions import is_finite
 from stability_ref.diagnosis.warmup.trials import Setting
 
@@ -87,7 +87,7 @@ class WarmupSearch:
 
 def trains_stably(finding: Finding, log: Log) -> bool:
     """No instability was found, the log was long enough to find it, and the last loss is finite."""
-    return not finding.unstable and finding.verdict != "too short to tell" and is_finite(log)
+    return not finding.unstable and finding.verdict != TOO_SHORT and is_finite(log)
 
 
 def measured(logs: Mapping[Setting, Log]) -> dict[Setting, Trial]:
@@ -151,7 +151,7 @@ def advice(
         )
     if not baseline.trains_stably:
         yield f"The baseline itself is not sound ({baseline.finding.verdict}): sweep its rate again (D1, D2)."
-    if any(trial.finding.verdict == "too short to tell" for trial in (baseline, *tried)):
+    if any(trial.finding.verdict == TOO_SHORT for trial in (baseline, *tried)):
         yield "A log is too short to judge: log the training loss more often, best at every step (D6)."
     if factor < 10:
         yield f"The base rate is {factor:.3g} times the unstable one; W2 asks for 10 times or more."

@@ -16,9 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stability_ref.checks import require
-from stability_ref.diagnosis.log import Log
+from stability_ref.diagnosis.log import COLUMNS, Log
 
-COLUMNS = ("loss", "step", "gradient_norm", "learning_rate", "validation_loss")
 ABOUT = "about.json"  # whose trials a folder holds
 
 
