@@ -12,13 +12,12 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
-from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from stability_ref import recipes
 from stability_ref.diagnosis import SIGNIFICANT_RATIO, significant_instability
+from stability_ref.figure_facts import facts as facts
+from stability_ref.figure_facts import mark_unstable as mark_unstable
 from stability_ref.training import Record
 
 Array = np.ndarray
@@ -167,31 +166,6 @@ def show(figure: Figure, alt: str) -> None:
     display(Markdown(f"*{alt}*"))
 
 
-def facts(figure: Figure) -> str:
-    """What was drawn, in numbers: axes, scales, and of each line its look, its counts and its statistics.
-
-    Of points marked unstable it says only how many there are, how many are not finite and where a bound is
-    passed: their values differ between processors.
-    """
-    lines = ["figure:"]
-    for axes in figure.axes:
-        x, y = axes.get_xaxis(), axes.get_yaxis()
-        lines.append(f"axes {axes.get_title()!r}")
-        for axis, limits in ((x, axes.get_xlim()), (y, axes.get_ylim())):
-            name = axis.get_label_text() or axis.axis_name
-            lines.append(f"  {name}: {axis.get_scale()} {limits[0]:.3g} to {limits[1]:.3g}")
-        lines.extend(f"  {_line_facts(line)}" for line in axes.get_lines())
-        for area in axes.collections:
-            if isinstance(area, ContourSet):
-                levels = np.asarray(area.levels)
-                lines.append(f"  {len(levels)} contours, {levels[0]:.3g} to {levels[-1]:.3g}")
-            else:
-                lines.append(f"  shaded {to_hex(tuple(np.ravel(area.get_facecolor())[:3]))}")
-        if legend := axes.get_legend():
-            lines.append("  legend: " + ", ".join(text.get_text() for text in legend.get_texts()))
-    return "\n".join(lines)
-
-
 def _axis_plot(axes: Axes, records: Mapping[str, Record]) -> None:
     """Test error against base learning rate, with crosses and stars."""
     top = 0.35
@@ -200,11 +174,12 @@ def _axis_plot(axes: Axes, records: Mapping[str, Record]) -> None:
         errors = record.final_test_error  # (S, R)
         median = np.median(errors, axis=0)
         unstable = significant_instability(record.loss, record.loss[:, :1])  # (S, R)
-        axes.fill_between(
+        band = axes.fill_between(
             recipes.RATES, errors.min(axis=0), errors.max(axis=0), color=look["color"], alpha=0.15
         )
         (line,) = axes.plot(recipes.RATES, median, label=label, **look)
-        mark_unstable(line, np.any(unstable, axis=0))
+        for artist in (line, band):
+            mark_unstable(artist, np.any(unstable, axis=0))
         crossed = unstable.mean(axis=0) > 0.5
         (crosses,) = axes.plot(
             recipes.RATES[crossed],
@@ -249,40 +224,3 @@ def _log_windows(loss: Array, windows: int = 60) -> tuple[Array, Array]:
     edges = np.unique(np.round(np.geomspace(1, len(loss) + 1, windows + 1)).astype(int))
     means = [loss[start - 1 : end - 1].mean() for start, end in itertools.pairwise(edges)]
     return edges[:-1], np.array(means)
-
-
-_UNSTABLE = "_stability_ref_unstable"
-
-
-def mark_unstable(line: Line2D, unstable: Array, bound: float | None = None) -> None:
-    """Tell `facts` which of the line's points do not carry over from one processor to another."""
-    setattr(line, _UNSTABLE, (unstable, bound))
-
-
-def _line_facts(line: Line2D) -> str:
-    x, y = (np.asarray(values, dtype=float) for values in line.get_data())
-    unstable, bound = getattr(line, _UNSTABLE, (np.zeros(len(y), dtype=bool), None))
-    look = f"{to_hex(line.get_color())} {line.get_linestyle()} {line.get_marker()}"
-    parts = [f"{line.get_label()!r} {look}: {len(y)} points, {np.sum(~np.isfinite(y))} not finite"]
-    if len(x):
-        parts.append(f"x {x[0]:.3g} to {x[-1]:.3g}")
-    if unstable.any():
-        parts.append(f"{unstable.sum()} unstable")
-    if unstable.any() and bound:
-        above = np.flatnonzero(~(y <= bound))[:1]
-        parts.extend(f"first above {bound:g} at {step:.3g}" for step in x[above])
-    if not unstable.all() and np.isfinite(y[~unstable]).any():
-        parts.append(_statistics(y[~unstable]))
-    return ", ".join(parts)
-
-
-def _statistics(y: Array) -> str:
-    finite: Sequence[float] = y[np.isfinite(y)]
-    named = {
-        "first": y[0],
-        "last": y[-1],
-        "mean": np.mean(finite),
-        "min": np.min(finite),
-        "max": np.max(finite),
-    }
-    return " ".join(f"{name} {value:.3g}" for name, value in named.items())
