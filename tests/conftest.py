@@ -9,6 +9,7 @@ import pytest
 def pytest_addoption(parser):
     parser.addoption("--seeds", type=int, default=5, help="how many seeds the claims are tested on")
     parser.addoption("--write-baselines", action="store_true", help="accept the pictures as they are now")
+    parser.addoption("--all-faults", action="store_true", help="plant every fault in a copy of the project")
 
 
 @pytest.fixture(scope="session")
