@@ -242,7 +242,6 @@ FAULTS = {
         "        self._test_targets = _one_hot(digits.train_labels, self.dtype)",
         "02_find_the_edge",
         "tests/test_problems.py",
-        "tests/test_edge_recipes.py",
     ),
     "evaluated one step late": computing(
         "stability_ref/training.py",
@@ -254,7 +253,6 @@ FAULTS = {
         "            loss, g",
         "03_warmup",
         "tests/test_training.py",
-        "tests/test_recipes.py",
     ),
     "a threshold at another percentile": computing(
         "stability_ref/diagnosis/norms.py",

@@ -3,7 +3,8 @@
     python tests/plant_faults.py [names]
 
 First the copy's tests must pass without a fault. The tests of figures and claims run beside the lesson's
-notebook, two processes at a time. Stop it whenever you like: what is finished is printed.
+notebook, two processes at a time. Each fault's result is printed when it is there, and a table at the end,
+also if Ctrl-C ends it.
 """
 
 import argparse
@@ -78,6 +79,7 @@ def examined(copy, names, noticed):
             progress.set_postfix_str(name)
             with planted(copy, FAULTS[name]):
                 noticed[name] = failures(copy, targets_of([FAULTS[name]]))
+            progress.write(f"{name}: {noticed[name]}")
 
 
 def table(noticed):
