@@ -46,6 +46,7 @@ def facts(figure: Figure) -> str:
     """
     said = ["figure:"]
     said.extend(f"  text {text.get_text()!r}" for text in figure.texts if text.get_text())
+    said.extend(f"  {_legend_facts(legend, figure.axes)}" for legend in figure.legends)
     panels: list[Any] = [panel for axes in figure.axes for panel in (axes, *axes.child_axes)]
     for axes in panels:
         title = axes.get_title() if isinstance(axes, Axes) else ""  # a second scale beside it has none
@@ -70,7 +71,7 @@ def _axes_facts(axes: Axes) -> Iterator[str]:
     if texts := [_text_facts(text) for text in axes.texts if text.get_text()]:
         yield "texts: " + ", ".join(texts)
     if legend := axes.get_legend():
-        yield "legend: " + ", ".join(_legend_facts(legend, axes)) + _unusual(legend, 5)
+        yield _legend_facts(legend, [axes])
 
 
 # Of each kind of thing
@@ -151,14 +152,18 @@ def _text_facts(text: Text) -> str:
     return f"{text.get_text()!r} at {x:.3g} {y:.3g}{target}{_unusual(text, 3)}"
 
 
-def _legend_facts(legend: Legend, axes: Axes) -> Iterator[str]:
+def _legend_facts(legend: Legend, panels: Sequence[Axes]) -> str:
     """Its names, and where an entry looks unlike what the axes draw under that name, how it looks."""
-    drawn: list[Any] = [*axes.get_lines(), *axes.collections, *axes.patches]
-    looks = {(artist.get_label(), _look(artist)) for artist in drawn}
-    looks |= {(each.get_label(), _look(part)) for each in axes.containers for part in each[:1]}
+    looks = set()
+    for axes in panels:
+        drawn: list[Any] = [*axes.get_lines(), *axes.collections, *axes.patches]
+        looks |= {(artist.get_label(), _look(artist)) for artist in drawn}
+        looks |= {(each.get_label(), _look(part)) for each in axes.containers for part in each[:1]}
+    entries = []
     for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True):
         name, look = text.get_text(), _look(handle)
-        yield name if (name, look) in looks else f"{name} shown as {look}"
+        entries.append(name if (name, look) in looks else f"{name} shown as {look}")
+    return "legend: " + ", ".join(entries) + _unusual(legend, 5)
 
 
 # Of all kinds

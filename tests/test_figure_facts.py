@@ -200,6 +200,16 @@ def test_an_unstable_line_that_is_nowhere_to_be_seen_is_said():
     )
 
 
+def test_a_legend_of_the_whole_figure_is_said_too():
+    figure = pictured()
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles[:2], labels[:2])
+    assert "  legend: one, other\naxes" in facts(figure)
+    figure.legends[0].remove()
+    figure.legend(handles[:2], labels[1::-1])
+    assert "  legend: other shown as #3f90da - o, one shown as #ffa90e -- None\naxes" in facts(figure)
+
+
 def test_contours_say_where_the_floor_lies():
     x, y = np.meshgrid(np.linspace(-2, 2, 41), np.linspace(-2, 2, 41))
     said = []
