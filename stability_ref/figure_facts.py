@@ -17,7 +17,7 @@ from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FixedLocator
 
@@ -139,8 +139,13 @@ def _patch_facts(patches: Sequence[Patch]) -> str:
     boxes = np.array([shape.get_extents().get_points().ravel() for shape in shapes])
     said = f"{len(patches)} {type(patches[0]).__name__} {_look(patches[0])}"
     said += f", x {boxes[:, 0].min():.3g} to {boxes[:, 2].max():.3g}"
-    if not any(hasattr(patch, _UNSTABLE) for patch in patches):
+    if any(hasattr(patch, _UNSTABLE) for patch in patches):
+        return said + _unusual(patches[0], 1)
+    if isinstance(patches[0], Rectangle):
         said += f", bottom {boxes[:, 1].min():.3g}, top {_statistics(boxes[:, 3])}"
+    else:
+        corners = np.concatenate([np.asarray(shape.vertices) for shape in shapes])
+        said += f", {len(corners)} corners, y {_spread(corners[:, 1])}"
     return said + _unusual(patches[0], 1)
 
 
@@ -162,7 +167,8 @@ def _legend_facts(legend: Legend, panels: Sequence[Axes]) -> str:
     entries = []
     for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True):
         name, look = text.get_text(), _look(handle)
-        entries.append(name if (name, look) in looks else f"{name} shown as {look}")
+        colour = look.partition(" ")[0]  # of what is no line only the colour has to be the same
+        entries.append(name if {(name, look), (name, colour)} & looks else f"{name} shown as {look}")
     return "legend: " + ", ".join(entries) + _unusual(legend, 5)
 
 
