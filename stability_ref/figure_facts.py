@@ -17,7 +17,7 @@ from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FixedLocator
 
@@ -46,6 +46,7 @@ def facts(figure: Figure) -> str:
     """
     said = ["figure:"]
     said.extend(f"  text {text.get_text()!r}" for text in figure.texts if text.get_text())
+    said.extend(f"  {_legend_facts(legend, figure.axes)}" for legend in figure.legends)
     panels: list[Any] = [panel for axes in figure.axes for panel in (axes, *axes.child_axes)]
     for axes in panels:
         title = axes.get_title() if isinstance(axes, Axes) else ""  # a second scale beside it has none
@@ -70,7 +71,7 @@ def _axes_facts(axes: Axes) -> Iterator[str]:
     if texts := [_text_facts(text) for text in axes.texts if text.get_text()]:
         yield "texts: " + ", ".join(texts)
     if legend := axes.get_legend():
-        yield "legend: " + ", ".join(_legend_facts(legend, axes)) + _unusual(legend, 5)
+        yield _legend_facts(legend, [axes])
 
 
 # Of each kind of thing
@@ -138,8 +139,13 @@ def _patch_facts(patches: Sequence[Patch]) -> str:
     boxes = np.array([shape.get_extents().get_points().ravel() for shape in shapes])
     said = f"{len(patches)} {type(patches[0]).__name__} {_look(patches[0])}"
     said += f", x {boxes[:, 0].min():.3g} to {boxes[:, 2].max():.3g}"
-    if not any(hasattr(patch, _UNSTABLE) for patch in patches):
+    if any(hasattr(patch, _UNSTABLE) for patch in patches):
+        return said + _unusual(patches[0], 1)
+    if isinstance(patches[0], Rectangle):
         said += f", bottom {boxes[:, 1].min():.3g}, top {_statistics(boxes[:, 3])}"
+    else:
+        corners = np.concatenate([np.asarray(shape.vertices) for shape in shapes])
+        said += f", {len(corners)} corners, y {_spread(corners[:, 1])}"
     return said + _unusual(patches[0], 1)
 
 
@@ -151,14 +157,19 @@ def _text_facts(text: Text) -> str:
     return f"{text.get_text()!r} at {x:.3g} {y:.3g}{target}{_unusual(text, 3)}"
 
 
-def _legend_facts(legend: Legend, axes: Axes) -> Iterator[str]:
+def _legend_facts(legend: Legend, panels: Sequence[Axes]) -> str:
     """Its names, and where an entry looks unlike what the axes draw under that name, how it looks."""
-    drawn: list[Any] = [*axes.get_lines(), *axes.collections, *axes.patches]
-    looks = {(artist.get_label(), _look(artist)) for artist in drawn}
-    looks |= {(each.get_label(), _look(part)) for each in axes.containers for part in each[:1]}
+    looks = set()
+    for axes in panels:
+        drawn: list[Any] = [*axes.get_lines(), *axes.collections, *axes.patches]
+        looks |= {(artist.get_label(), _look(artist)) for artist in drawn}
+        looks |= {(each.get_label(), _look(part)) for each in axes.containers for part in each[:1]}
+    entries = []
     for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True):
         name, look = text.get_text(), _look(handle)
-        yield name if (name, look) in looks else f"{name} shown as {look}"
+        colour = look.partition(" ")[0]  # of what is no line only the colour has to be the same
+        entries.append(name if {(name, look), (name, colour)} & looks else f"{name} shown as {look}")
+    return "legend: " + ", ".join(entries) + _unusual(legend, 5)
 
 
 # Of all kinds

@@ -1,6 +1,21 @@
-"""What the proofs measured, at the end of the test run; under xdist too, since reports carry it."""
+"""Options of the test run, and what the proofs measured, at its end.
+
+Under xdist too, since reports carry it.
+"""
 
 import pytest
+
+
+def pytest_addoption(parser):
+    parser.addoption("--seeds", type=int, default=5, help="how many seeds the claims are tested on")
+    parser.addoption("--write-baselines", action="store_true", help="accept the pictures as they are now")
+    parser.addoption("--all-faults", action="store_true", help="plant every fault in a copy of the project")
+
+
+@pytest.fixture(scope="session")
+def seeds(request):
+    """What every claim about training runs is tested on: five seeds by day, more by night."""
+    return range(request.config.getoption("seeds"))
 
 
 def recorded(terminalreporter, name):

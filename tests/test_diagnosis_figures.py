@@ -4,12 +4,14 @@ import re
 
 import numpy as np
 import pytest
+import records
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from matplotlib.colors import to_hex
+from records import BLOW_UP, NORMS, SAFE, STEPS
 
-from stability_ref.diagnosis import Log, diagnose, find_warmup
+from stability_ref.diagnosis import Log, diagnose
 from stability_ref.diagnosis_figures import (
     MOST_POINTS,
     MOST_RUNS,
@@ -21,10 +23,6 @@ from stability_ref.diagnosis_figures import (
 from stability_ref.figures import COLOURS, facts
 
 NAN, INF = np.nan, np.inf
-STEPS = np.arange(400)
-SAFE = 2.3 * np.exp(-STEPS / 80) + 0.2
-BLOW_UP = SAFE + 300 * (abs(STEPS - 9) < 6)
-NORMS = np.random.default_rng(0).lognormal(size=400)
 
 
 def pictured(*logs):
@@ -241,13 +239,7 @@ def test_a_live_log_shows_what_was_evaluated_and_the_rise_that_is_seen():
 
 
 def test_a_search_shows_the_baseline_and_every_warmup_and_no_digit_of_a_run():
-    def train(rate, warmup_steps, steps):
-        loss = 2.3 * np.exp(-np.arange(steps) / 80)
-        loss[5:] += 1e9 * (rate > 0.1 and warmup_steps < 20)
-        return loss
-
-    search = find_warmup(train, 0.1, 0.05, 400, warmup_steps=[10, 30], progress=False)
-    text = facts(search_figure([search]))
+    text = facts(search_figure([records.search()]))
     assert "legend: rate 0.05, baseline, rate 1, warmup 10, rate 1, warmup 30" in text
     assert "'rate 1, warmup 10' #ffa90e -- None: 410 points, 0 not finite, x 0 to 409, 410 unstable" in text
     assert "mean" not in text

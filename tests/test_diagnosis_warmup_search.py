@@ -12,6 +12,7 @@ import time
 import joblib
 import numpy as np
 import pytest
+from claims import most
 from warmup_workloads import STABLE_FROM, WARMUPS, needs_warmup
 
 from benchmarks.report import ROOT
@@ -584,8 +585,8 @@ def test_without_tqdm_there_is_no_bar(capsys, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def twins():
-    """Five seeds of the sick twin at the unstable rate itself: ten times that is too much for 150 steps."""
+def twins(seeds):
+    """The sick twin, seed by seed, at the unstable rate itself: ten times that is too much for 150 steps."""
     schedule = schedules.cosine(1.0, recipes.STEPS)
     options = {"factor": 1, "warmup_steps": [5, 30, recipes.WARMUP_STEPS], "progress": False}
     rate, best = recipes.RATES[recipes.LARGE], recipes.RATES[recipes.LARGE - 2]
@@ -597,12 +598,12 @@ def twins():
             recipes.STEPS,
             **options,
         )
-        for seed in range(5)
+        for seed in seeds
     ]
 
 
 def test_the_sick_twin_needs_more_than_a_few_steps(twins):
-    assert sum(found.warmup_steps is not None and found.warmup_steps > 5 for found in twins) >= 4
+    assert most([found.warmup_steps is not None and found.warmup_steps > 5 for found in twins])
 
 
 def test_our_engine_s_runs_are_those_of_the_lesson(twins):

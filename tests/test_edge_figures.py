@@ -4,35 +4,22 @@ import dataclasses
 
 import numpy as np
 import pytest
+import records
+from records import STAR, single
 
 from stability_ref import edge_figures, figures, recipes
-from stability_ref.problems import Quadratic
-from stability_ref.schedules import constant
-from stability_ref.training import run
 
 STEPS = recipes.EDGE_STEPS
-STAR = 1 / 16
 
 
 @pytest.fixture(scope="module")
 def sweep():
-    """Figure 7a's record with hand-made losses: six feasible rates, the fifth the best, and four beyond."""
-    bowl = run(Quadratic([1.0]), "sgd", constant(recipes.EDGE_RATES), STEPS, seeds=[0, 1])
-    loss = 2.3 * np.exp(-np.outer(np.sqrt(recipes.EDGE_RATES), np.arange(STEPS)) / 5)
-    final = np.array([0.18, 0.12, 0.08, 0.07, 0.06, 0.065, 2.3, 40.0, np.inf, np.nan])
-    loss[6, 20:], loss[7:, 10:] = 40.0, np.nan
-    both = np.stack([loss, loss])
-    return dataclasses.replace(bowl, loss=both, test_loss=np.stack([final, final])[..., None])
+    return records.figure_7a()
 
 
 @pytest.fixture(scope="module")
 def beyond():
-    """Figure 7b's record with hand-made losses and norms."""
-    steps = recipes.BEYOND_STEPS + recipes.BEYOND_WARMUP
-    bowl = run(Quadratic([1.0]), "sgd", constant([0.01, 0.05]), steps)
-    loss = 9 * np.exp(-np.arange(steps) / 30) * np.ones((1, 2, 1))
-    loss[:, 1, 300:] = 4.0
-    return dataclasses.replace(bowl, loss=loss, gradient_norm=loss * 5)
+    return records.figure_7b()
 
 
 def line_facts(text, label):
@@ -127,17 +114,6 @@ def test_a_fault_in_figure_7b_changes_the_text(beyond, fault):
     right = figures.facts(figure)
     FAULTS[fault](figure.axes[0])
     assert figures.facts(figure) != right
-
-
-def single(sweep, place, **changes):
-    """The record of one trial of the sweep, as a run at that rate alone would give it."""
-    values = {
-        "rate": sweep.rate[place : place + 1],
-        "loss": sweep.loss[:1, place : place + 1],
-        "test_loss": sweep.test_loss[:1, place : place + 1],
-        "steps_done": sweep.steps_done[:1, place : place + 1],
-    }
-    return dataclasses.replace(sweep, **values | changes)
 
 
 def test_the_ring_marks_the_run_and_its_loss_is_drawn(sweep):

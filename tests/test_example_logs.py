@@ -6,13 +6,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from claims import most
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
 from experiments import example_logs as logs
 from stability_ref.diagnosis import diagnose
 
-SEEDS = range(5)
 NAMES = list(logs.RECIPES)
 
 
@@ -72,10 +72,10 @@ def test_the_log_shows_what_it_says_and_no_other_log_does(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_recipe_shows_it_in_five_of_five_seeds(name):
+def test_the_recipe_shows_it_in_every_seed(name, seeds):
     recipe = logs.RECIPES[name]
     steps = {"early_blow_up": 150, "mid_training_spike": recipe.steps, "healthy": 150}[name]
-    assert [SHOWS[name](logs.run(recipe, seed, steps)["loss"]) for seed in SEEDS] == [True] * 5
+    assert all(SHOWS[name](logs.run(recipe, seed, steps)["loss"]) for seed in seeds)
 
 
 def test_a_loop_is_hooked_in_five_lines():
@@ -179,7 +179,7 @@ def test_the_diagnosis_of_the_stored_log(name):
 
 
 @pytest.mark.parametrize("name", ["early_blow_up", "healthy"])
-def test_the_diagnosis_over_seeds(name):
-    """The first 150 steps of five seeds; the mid-training log needs all of its 700 to show what it shows."""
-    verdicts = [diagnose(logs.run(logs.RECIPES[name], seed, 150)).runs[0].finding.verdict for seed in SEEDS]
-    assert verdicts.count(VERDICTS[name]) >= 4
+def test_the_diagnosis_over_seeds(name, seeds):
+    """The first 150 steps; the mid-training log needs all of its 700 to show what it shows."""
+    verdicts = [diagnose(logs.run(logs.RECIPES[name], seed, 150)).runs[0].finding.verdict for seed in seeds]
+    assert most(np.array(verdicts) == VERDICTS[name])

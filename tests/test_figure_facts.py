@@ -26,6 +26,7 @@ def pictured():
         left.legend()
         right.bar(["a", "b"], [3, 4], color="#3f90da", label="bars")
         right.scatter([0.2, 0.6], [1, 2], color="#ffa90e", label="dots")
+        right.stairs([4, 3, 2], [-1, 0, 1, 2], color="#bd1f01", label="steps")
         right.imshow(np.eye(2), extent=(0, 1, 0, 1), aspect="auto", cmap=colormaps["gray"])
         right.secondary_yaxis("right").set_ylabel("the same")
         right.set(xlim=(-1, 2), ylim=(0, 5))
@@ -109,6 +110,7 @@ FAULTS = {
     "bars of other names": lambda left, right: right.set_xticks([0, 1], ["b", "a"]),
     "dots elsewhere": lambda left, right: right.collections[0].set_offsets([[0.2, 1], [0.6, 1.5]]),
     "dots of another colour": lambda left, right: right.collections[0].set_color("red"),
+    "a step of another height": lambda left, right: right.patches[2].set_data([4, 2, 2]),
     "another image": lambda left, right: right.images[0].set_data(np.ones((2, 2))),
     "another second axis": lambda left, right: right.child_axes[0].set_ylabel("more"),
     "an axes that is hidden": lambda left, right: right.set_visible(False),
@@ -148,8 +150,9 @@ def test_what_the_text_says():
         "  y: linear 0 to 5",
         "  2 scattered #ffa90e, x min 0.2 max 0.6, y mean 1.5 min 1 max 2",
         "  2 Rectangle #3f90da, x -0.4 to 1.4, bottom 0, top first 3 last 4 mean 3.5 min 3 max 4",
+        "  1 StepPatch #bd1f01, x -1 to 2, 8 corners, y mean 2.25 min 0 max 4",
         "  image (2, 2), mean 0.5 min 0 max 1",
-        "  legend: dots, bars",
+        "  legend: dots, steps, bars",
         "axes ''",
         "  x: linear 0 to 1",
         "  the same: function 0 to 1",
@@ -198,6 +201,16 @@ def test_an_unstable_line_that_is_nowhere_to_be_seen_is_said():
     assert "'one' #3f90da - o: 5 points, 0 not finite, x 1 to 100, 5 unstable, x mean 28.8, all" in facts(
         figure
     )
+
+
+def test_a_legend_of_the_whole_figure_is_said_too():
+    figure = pictured()
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles[:2], labels[:2])
+    assert "  legend: one, other\naxes" in facts(figure)
+    figure.legends[0].remove()
+    figure.legend(handles[:2], labels[1::-1])
+    assert "  legend: other shown as #3f90da - o, one shown as #ffa90e -- None\naxes" in facts(figure)
 
 
 def test_contours_say_where_the_floor_lies():

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import records
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
@@ -15,17 +16,7 @@ from stability_ref.training import run
 
 @pytest.fixture(scope="module")
 def sweep():
-    """Figure 4's records in small: hand-made losses and errors, so that each number is known."""
-    rng = np.random.default_rng(0)
-    records = {}
-    for label, unstable_from in {"standard net": 9, "sick twin": 7, "sick twin + warmup": 9}.items():
-        bowl = run(Quadratic([1.0]), "sgd", constant(recipes.RATES), 40, seeds=[0, 1, 2])
-        loss = 2.6 * np.exp(-np.arange(40) / 30) * np.ones((3, 10, 1))
-        loss[:, unstable_from:, 5] = 50
-        error = np.linspace(0.3, 0.02, 10) + 0.001 * rng.normal(size=(3, 10))
-        error[:, unstable_from:] = 0.25
-        records[label] = dataclasses.replace(bowl, loss=loss, test_error=error[..., None])
-    return records
+    return records.figure_4()
 
 
 def line_facts(text, label):

@@ -161,6 +161,16 @@ def test_evaluation_says_what_is_wrong_and_nan_is_wrong():
     assert np.isfinite([evaluation.train_loss[1], evaluation.test_loss[1]]).all()
 
 
+def test_the_test_error_is_of_the_test_set():
+    problem, digits = DigitsProblem(blocks=1, dtype=np.float64), load_digits()
+    theta = problem.initial(0)
+    guesses = problem.network.forward(theta, digits.test_images).argmax(axis=-1)
+    wrong = np.mean(guesses != digits.test_labels)
+    assert problem.evaluate(theta[None]).test_error[0] == pytest.approx(wrong)
+    guesses = problem.network.forward(theta, digits.train_images).argmax(axis=-1)
+    assert wrong != pytest.approx(np.mean(guesses != digits.train_labels))  # here the two can be told apart
+
+
 def test_a_quadratic_is_a_bowl():
     bowl = Quadratic([1.0, 4.0], start=[3.0, 1.0])
     loss, gradient = bowl.loss_and_gradient(bowl.initial(0)[None], bowl.batches(0, 1))

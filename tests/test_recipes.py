@@ -1,18 +1,16 @@
-"""What the captions of lesson 03 claim, over five seeds: orderings and counts, never a diverged number."""
+"""What the captions of lesson 03 claim, over seeds: orderings and counts, never a diverged number."""
 
 import numpy as np
 import pytest
+from claims import most, nearly_all
 
 from stability_ref import recipes
 from stability_ref.diagnosis import significant_instability
 
-SEEDS = range(5)
-MOST = 4  # of five seeds
-
 
 @pytest.fixture(scope="module")
-def sweep():
-    return recipes.figure_4(SEEDS)
+def sweep(seeds):
+    return recipes.figure_4(seeds)
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +21,8 @@ def crosses(sweep):
 
 
 @pytest.fixture(scope="module")
-def twice():
-    return recipes.figure_5(SEEDS)
+def twice(seeds):
+    return recipes.figure_5(seeds)
 
 
 def error(sweep, label, place):
@@ -55,7 +53,7 @@ def test_there_the_standard_net_is_stable(crosses):
 def test_warmup_saves_the_twin_at_the_large_rate(sweep, crosses):
     assert not crosses["sick twin + warmup"][:, : recipes.LARGE + 1].any()
     healed, hurt = (error(sweep, label, recipes.LARGE) for label in ("sick twin + warmup", "sick twin"))
-    assert (healed < hurt).all()
+    assert nearly_all(healed < hurt)
 
 
 def test_one_rate_further_warmup_decides_between_training_and_none(sweep):
@@ -72,8 +70,8 @@ def test_the_best_rate_of_the_twin_is_below_its_first_cross(sweep, crosses):
 
 def test_the_loss_shoots_up_within_ten_steps_and_comes_back(sweep):
     loss = sweep["sick twin"].loss[:, recipes.LARGE]
-    assert (loss[:, :10].max(axis=-1) > 4 * loss[:, 0]).sum() >= MOST
-    assert (loss[:, -20:].mean(axis=-1) < loss[:, 0]).sum() >= MOST
+    assert most(loss[:, :10].max(axis=-1) > 4 * loss[:, 0])
+    assert most(loss[:, -20:].mean(axis=-1) < loss[:, 0])
 
 
 def test_at_the_smallest_rate_no_loss_goes_up(crosses):
@@ -83,9 +81,9 @@ def test_at_the_smallest_rate_no_loss_goes_up(crosses):
 def test_sparse_evaluations_show_nothing_and_frequent_ones_the_spike(twice):
     sparse, frequent = twice["sick twin"]
     start = frequent.train_loss[:, 0, 0]
-    assert (sparse.train_loss[:, 0, 1:].max(axis=-1) < start).sum() >= MOST
-    assert (frequent.train_loss[:, 0].max(axis=-1) > 5 * start).sum() >= MOST
-    assert (frequent.train_loss[:, 0, :11].max(axis=-1) > 3 * start).sum() >= MOST
+    assert most(sparse.train_loss[:, 0, 1:].max(axis=-1) < start)
+    assert most(frequent.train_loss[:, 0].max(axis=-1) > 5 * start)
+    assert most(frequent.train_loss[:, 0, :11].max(axis=-1) > 3 * start)
 
 
 def test_the_standard_net_shows_nothing_in_either(twice):

@@ -88,6 +88,19 @@ def test_the_picture_has_a_fixed_size(sliders):
     assert (image.width, image.height) == ("840", "380")
 
 
+def test_a_redrawn_picture_shows_what_is_drawn_now_and_nothing_older():
+    record = run(Quadratic([1.0]), "sgd", constant(0.5), 50)
+    redrawn, fresh = figures.LiveRun(steps=50), figures.LiveRun(steps=50)
+    picture = widgets.Picture(redrawn.figure, redrawn.lines)
+    for rate in (0.1, 3.0):
+        redrawn.fill(run(Quadratic([1.0]), "sgd", constant(rate), 50))
+        picture.redraw()
+    redrawn.fill(record)
+    picture.redraw()
+    fresh.fill(record)
+    assert picture.widget.value == widgets.Picture(fresh.figure, fresh.lines).widget.value
+
+
 def test_an_error_in_an_update_is_said_and_the_next_update_works(sliders):
     told = Told(sliders)
     sliders.panel.children[0].value = 7

@@ -1,0 +1,274 @@
+"""Faults that the tests must notice: those of figures and of notebooks, in code that draws or computes."""
+
+import dataclasses
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FIGURES = "stability_ref/figures.py"
+EDGE = "stability_ref/edge_figures.py"
+RULES = "stability_ref/rule_figures.py"
+DIAGNOSIS = "stability_ref/diagnosis_figures.py"
+BASELINES = "tests/test_baseline_pictures.py"
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """One wrong line, and what must notice it.
+
+    Args:
+        file: the file that is wrong, under the root of the repository.
+        old: what stands there, exactly once.
+        new: what stands there instead.
+        tests: the test files that must fail, all together in at least one test.
+        lesson: the notebook whose committed outputs must differ; None if no output shows the fault.
+        picture: the figure of `pictures.PICTURES` that must differ, if the fault is one of drawing.
+    """
+
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+    lesson: str | None
+    picture: str | None = None
+
+
+def drawing(file, picture, old, new, lesson, *tests):
+    """A fault in code that draws."""
+    module = Path(file).stem
+    return Fault(file, old, new, (BASELINES, *tests), lesson, f"{module}.{picture}")
+
+
+def computing(file, old, new, lesson, *tests):
+    """A fault in code that computes what is drawn: the pictures of hand-made data know nothing of it."""
+    return Fault(file, old, new, tests, lesson)
+
+
+FAULTS = {
+    # Code that draws: lesson 03
+    "curve of another rate": drawing(
+        FIGURES,
+        "figure_4",
+        "curves = {label: record.loss[0, place] for",
+        "curves = {label: record.loss[0, place - 1] for",
+        "03_warmup",
+    ),
+    "first seed instead of the median": drawing(
+        FIGURES, "figure_4", "median = np.median(errors, axis=0)", "median = errors[0]", "03_warmup"
+    ),
+    "linear instead of log axis": drawing(
+        FIGURES, "figure_4", 'xscale="log", ylim=(0, top))', 'xscale="linear", ylim=(0, top))', "03_warmup"
+    ),
+    "missing crosses": drawing(
+        FIGURES,
+        "figure_4",
+        "crossed = unstable.mean(axis=0) > 0.5",
+        "crossed = unstable.mean(axis=0) > 1",
+        "03_warmup",
+    ),
+    "star at the first seed's best rate": drawing(
+        FIGURES, "figure_4", "best = int(np.argmin(median))", "best = int(np.argmin(errors[0]))", "03_warmup"
+    ),
+    "swapped colours": drawing(
+        FIGURES,
+        "figure_4",
+        '"sick twin": {"color": COLOURS[1], "linestyle": "--", "marker": "s"},\n'
+        '    "sick twin + warmup": {"color": COLOURS[2],',
+        '"sick twin": {"color": COLOURS[2], "linestyle": "--", "marker": "s"},\n'
+        '    "sick twin + warmup": {"color": COLOURS[1],',
+        "03_warmup",
+    ),
+    "legend naming the wrong curves": drawing(
+        FIGURES,
+        "figure_4",
+        '    axes.legend(loc="lower left")',
+        '    axes.legend(list(curves)[::-1], loc="lower left")',
+        "03_warmup",
+    ),
+    "labels of the wrong curves": drawing(
+        FIGURES,
+        "figure_4",
+        "(line,) = axes.plot(steps, mean, label=label, **look)",
+        "(line,) = axes.plot(steps, mean, label=list(curves)[-1 - list(curves).index(label)], **look)",
+        "03_warmup",
+    ),
+    "limits above the data: an empty picture": drawing(
+        FIGURES, "figure_5", "ylim=(0, 50))", "ylim=(500, 550))", "03_warmup"
+    ),
+    "no line at all: empty axes": drawing(
+        FIGURES,
+        "figure_5",
+        "            mark_unstable(line, np.full(len(steps), unstable), BLOW_UP)\n        left",
+        "            line.set_data([], [])\n        left",
+        "03_warmup",
+    ),
+    "windows shifted by one": drawing(
+        FIGURES,
+        "figure_4",
+        "return edges[:-1], np.array(means)",
+        "return edges[1:], np.array(means)",
+        "03_warmup",
+    ),
+    "a band in front of its curve": drawing(
+        FIGURES, "figure_4", 'color=look["color"], alpha=0.15', 'color=look["color"], zorder=9', "03_warmup"
+    ),
+    "the slider's run before drawn as this run": drawing(
+        FIGURES,
+        "LiveRun",
+        'axes.plot([], [], color=COLOURS[0], label="this run")[0] for axes in (loss, rate)]',
+        'axes.plot([], [], color="0.7", label="this run")[0] for axes in (loss, rate)]',
+        "03_warmup",
+    ),
+    # Lesson 02
+    "another quantity": drawing(
+        EDGE,
+        "gradient_norms",
+        "norms = record.gradient_norm[0, k]",
+        "norms = record.loss[0, k]",
+        "02_find_the_edge",
+    ),
+    "x range cut short": drawing(
+        EDGE,
+        "gradient_norms",
+        'yscale="log", xlim=(-40, 840)',
+        'yscale="log", xlim=(-40, 440)',
+        "02_find_the_edge",
+    ),
+    "NaN left out": drawing(
+        EDGE,
+        "figure_7a",
+        '"Infeasible trials": (~feasible, _INFEASIBLE)',
+        '"Infeasible trials": (~feasible & np.isfinite(results), _INFEASIBLE)',
+        "02_find_the_edge",
+    ),
+    "star at the lowest rate": drawing(
+        EDGE,
+        "figure_7a",
+        '"Best trial": (rates == best, _BEST)',
+        '"Best trial": (rates == rates.min(), _BEST)',
+        "02_find_the_edge",
+    ),
+    "x shifted by a window": drawing(
+        EDGE,
+        "figure_7b",
+        "steps = np.arange(len(loss)) * WINDOW",
+        "steps = np.arange(1, len(loss) + 1) * WINDOW",
+        "02_find_the_edge",
+    ),
+    "cross at the last step, not the first": drawing(
+        EDGE,
+        "curves_above",
+        "broken = steps[~(loss <= top)][:1]",
+        "broken = steps[~(loss <= top)][-1:]",
+        "02_find_the_edge",
+    ),
+    "NaN drawn as 0": drawing(
+        EDGE,
+        "curves_above",
+        "(line,) = axes.plot(steps, loss, label=f",
+        "(line,) = axes.plot(steps, np.nan_to_num(loss), label=f",
+        "02_find_the_edge",
+    ),
+    "digits of an unstable curve published": drawing(
+        EDGE,
+        "figure_7b",
+        "mark_unstable(line, steps >= recipes.CALM)",
+        "mark_unstable(line, steps > steps[-1])",
+        "02_find_the_edge",
+    ),
+    "evaluations between the evaluated steps": drawing(
+        EDGE,
+        "seen_and_unseen",
+        "axes.plot(steps[::every], loss[::every]",
+        "axes.plot(steps[::every], loss[every // 2 :: every]",
+        "02_find_the_edge",
+    ),
+    # Lessons 01 and 08, and the sliders
+    "x and y swapped": drawing(
+        RULES, "paths", "x, y = trace.theta.T", "y, x = trace.theta.T", "01_update_rules"
+    ),
+    "edge lines of another rule": drawing(
+        RULES, "limits", "EDGES[name](1.0, **constants), color", 'EDGES["sgd"](1.0), color', "01_update_rules"
+    ),
+    "threshold drawn at the highest norm": drawing(
+        DIAGNOSIS,
+        "report_figure",
+        "axes.axhline(min(norms.threshold, MOST_DRAWN)",
+        "axes.axhline(min(norm.max(), MOST_DRAWN)",
+        "08_your_own_run",
+    ),
+    "stale picture under the slider": Fault(
+        "stability_ref/widgets.py",
+        "self._canvas.restore_region(self._background)",
+        "pass",
+        ("tests/test_widgets.py",),
+        None,
+    ),
+    # Code that computes
+    "no momentum": computing(
+        "stability_ref/updates.py",
+        "    (v,) = state\n    v = gamma * v + g\n    theta = theta - eta * v\n",
+        "    (v,) = state\n    v = g\n    theta = theta - eta * v\n",
+        "03_warmup",
+        "tests/test_recipes.py",
+    ),
+    "warmup one step ahead": computing(
+        "stability_ref/schedules.py",
+        "ramp = start * (t / np.maximum(W, 1))",
+        "ramp = start * ((t + 1) / np.maximum(W, 1))",
+        "03_warmup",
+        "tests/test_schedules.py",
+        "tests/test_recipes.py",
+    ),
+    "a larger epsilon in LayerNorm": computing(
+        "stability_ref/layers.py",
+        "1 / np.sqrt(self._mean(centred**2) + 1e-5)",
+        "1 / np.sqrt(self._mean(centred**2) + 1e-1)",
+        "03_warmup",
+        "tests/test_problems.py",
+        "tests/test_recipes.py",
+    ),
+    "every seed the first": computing(
+        "stability_ref/training.py",
+        "order = [problem.batches(seed, steps) for seed in seeds]",
+        "seeds = [seeds[0]] * len(seeds)\n    order = [problem.batches(seed, steps) for seed in seeds]",
+        "03_warmup",
+        "tests/test_training.py",
+    ),
+    "tested on the training set": computing(
+        "stability_ref/problems.py",
+        "self._test_images = digits.test_images.astype(self.dtype)\n"
+        "        self._test_targets = _one_hot(digits.test_labels, self.dtype)",
+        "self._test_images = digits.train_images.astype(self.dtype)\n"
+        "        self._test_targets = _one_hot(digits.train_labels, self.dtype)",
+        "02_find_the_edge",
+        "tests/test_problems.py",
+    ),
+    "evaluated one step late": computing(
+        "stability_ref/training.py",
+        "            if t in evaluations:\n"
+        "                _evaluate(problem, theta, record, (*place, evaluations[t]))\n"
+        "            loss, g",
+        "            if t - 1 in evaluations:\n"
+        "                _evaluate(problem, theta, record, (*place, evaluations[t - 1]))\n"
+        "            loss, g",
+        "03_warmup",
+        "tests/test_training.py",
+    ),
+    "a threshold at another percentile": computing(
+        "stability_ref/diagnosis/norms.py",
+        "threshold = threshold_at_percentile(survived, PERCENTILE)",
+        "threshold = threshold_at_percentile(survived, 50)",
+        "08_your_own_run",
+        "tests/test_diagnosis_norms.py",
+    ),
+}
+
+
+def faulty(fault, root=ROOT):
+    """The text of the fault's file with the fault in it."""
+    text = (root / fault.file).read_text(encoding="utf-8")
+    if text.count(fault.old) != 1:
+        raise ValueError(
+            f"{fault.file} must hold {fault.old!r} once, but it does {text.count(fault.old)} times"
+        )
+    return text.replace(fault.old, fault.new)

@@ -1,0 +1,140 @@
+"""Hand-made records and logs, for the tests of figures: every number is known and no processor changes it."""
+
+import dataclasses
+
+import numpy as np
+
+from stability_ref import recipes
+from stability_ref.diagnosis import Log, diagnose, find_warmup
+from stability_ref.problems import Quadratic
+from stability_ref.schedules import constant
+from stability_ref.training import run
+
+STAR = 1 / 16  # the best rate of `figure_7a`
+STEPS = np.arange(400)
+SAFE = 2.3 * np.exp(-STEPS / 80) + 0.2
+BLOW_UP = SAFE + 300 * (abs(STEPS - 9) < 6)
+NORMS = np.random.default_rng(0).lognormal(size=400)
+
+
+def made(rates, steps, seeds=1, evaluate_every=None, **values):
+    """The record of such a run, with these values in place of its own."""
+    bowl = run(
+        Quadratic([1.0]), "sgd", constant(rates), steps, seeds=range(seeds), evaluate_every=evaluate_every
+    )
+    return dataclasses.replace(bowl, **values)
+
+
+def figure_4():
+    """Figure 4's records in small: no two curves, seeds or rates alike."""
+    rng = np.random.default_rng(0)
+    return {
+        "standard net": _ten_rates(rng, unstable_from=9, error=0.00),
+        "sick twin": _ten_rates(rng, unstable_from=7, error=0.04),
+        "sick twin + warmup": _ten_rates(rng, unstable_from=9, error=0.02),
+    }
+
+
+def _ten_rates(rng, unstable_from, error):
+    seed, rate, step = np.ogrid[:3, :10, :40]
+    loss = 2.6 * np.exp(-step * (1 + seed / 5 + rate / 9 + 10 * error) / 40)
+    loss[:, unstable_from:, 5] = 50
+    errors = error + np.linspace(0.25, 0.02, 10) + 0.02 * rng.normal(size=(3, 10))
+    errors[:, unstable_from:] = 0.3
+    errors[:, 9] = 0.6  # above the picture
+    errors[0, 3] = 0.01  # the first seed's best rate is not the median's
+    return made(recipes.RATES, 40, seeds=3, loss=loss, test_error=errors[..., None])
+
+
+def figure_5():
+    """Figure 5's records: the twin's loss rises at step 5."""
+    return {"standard net": _seen_twice(spike=0), "sick twin": _seen_twice(spike=25)}
+
+
+def _seen_twice(spike):
+    records = []
+    for steps, every in ((500, recipes.SPARSE), (recipes.FREQUENT, 1)):
+        record = made(recipes.RATES[recipes.LARGE], steps, seeds=2, evaluate_every=every)
+        seed, at = np.arange(2)[:, None], record.evaluated_at
+        loss = (2.6 + spike / 20) * np.exp(-at * (1 + seed) / 100) + spike * np.exp(-(((at - 5) / 4) ** 2))
+        records.append(dataclasses.replace(record, train_loss=loss[:, None]))
+    return tuple(records)
+
+
+def figure_7a():
+    """A sweep of two seeds: six feasible rates, the fifth the best, and four beyond."""
+    steps = recipes.EDGE_STEPS
+    loss = 2.3 * np.exp(-np.outer(np.sqrt(recipes.EDGE_RATES), np.arange(steps)) / 5)
+    final = np.array([0.18, 0.12, 0.08, 0.07, 0.06, 0.065, 2.3, 40.0, np.inf, np.nan])
+    loss[6, 20:], loss[7:, 10:] = 40.0, np.nan
+    both = np.array([1.0, 1.2])[:, None]
+    values = {"loss": both[..., None] * loss, "test_loss": (both * final)[..., None]}
+    return made(recipes.EDGE_RATES, steps, seeds=2, **values)
+
+
+def single(sweep, place, **changes):
+    """The record of one trial of the sweep, as a run at that rate alone would give it."""
+    values = {
+        "rate": sweep.rate[place : place + 1],
+        "loss": sweep.loss[:1, place : place + 1],
+        "test_loss": sweep.test_loss[:1, place : place + 1],
+        "steps_done": sweep.steps_done[:1, place : place + 1],
+    }
+    return dataclasses.replace(sweep, **values | changes)
+
+
+def figure_7b():
+    """Two rates: one trains well, at the other the loss rises at step 300 and stays up."""
+    steps = recipes.BEYOND_STEPS + recipes.BEYOND_WARMUP
+    seed, step = np.arange(2)[:, None, None], np.arange(steps)
+    loss = 9 * np.exp(-step / (30 + 10 * seed)) * np.array([[1.0], [0.8]])
+    loss[:, 1, 300:] = 4 + np.sin(np.arange(steps - 300) / 20)
+    return made([0.01, 0.05], steps, 2, loss=loss, gradient_norm=loss * np.array([[5.0], [6.0]]))
+
+
+def checks():
+    """One run at each of two constant rates, as `seen_and_unseen` shows them: the second has a spike."""
+    seed, step = np.arange(2)[:, None, None], np.arange(200)
+    loss = 2.5 * np.exp(-step / 60 * np.array([[1.0], [0.5]])) * (1 + seed)
+    loss[:, 1] += 20 * np.exp(-(((step - 20) / 8) ** 2))
+    return made([0.1, 0.4], 200, 2, loss=loss)
+
+
+def one_run(rate):
+    """A single trial on a steep bowl; above a rate of 0.1 it diverges."""
+    return run(Quadratic([20.0]), "sgd", constant(rate), 400)
+
+
+def report():
+    """Of a sweep of three rates, one of which blows up, with norms and an outlier."""
+    norms = NORMS.copy()
+    norms[[50, 300]] = 90, np.inf
+    lost = np.where(STEPS < 200, SAFE, np.nan)
+    return diagnose(
+        [
+            Log(loss, gradient_norm=norm, learning_rate=np.full(400, rate), name=name)
+            for name, rate, loss, norm in (
+                ("safe", 0.1, SAFE, norms),
+                ("early", 0.2, BLOW_UP, 2 * NORMS),
+                ("lost", 0.4, lost, NORMS[::-1]),
+            )
+        ]
+    )
+
+
+def search():
+    """A baseline, a warmup that is too short and one that is long enough."""
+
+    def train(rate, warmup_steps, steps):
+        loss = 2.3 * np.exp(-np.arange(steps) / (80 - warmup_steps))
+        loss[5:] += 1e9 * (rate > 0.1 and warmup_steps < 20)
+        return loss
+
+    return find_warmup(train, 0.1, 0.05, 400, warmup_steps=[10, 30], progress=False)
+
+
+def seen_log():
+    """A log whose loss rises within ten steps: every step, and the diagnosis of every third."""
+    loss = 2.3 * np.exp(-np.arange(200) / 80) + 20 * (abs(np.arange(200) - 9) < 6)
+    every = Log(loss)
+    return every, diagnose(Log(loss[::3], step=np.arange(0, 200, 3))).runs[0]
