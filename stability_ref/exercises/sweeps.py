@@ -76,8 +76,8 @@ _RATES = [
         0.1,
     ),
     Case(
-        "where 1 and 10 are not usable, and the rates come in the order 0.1, 10, 0.001, 1, 0.01",
-        (np.array([0.1, 10.0, 0.001, 1.0, 0.01]), np.array([True, False, True, False, True])),
+        "where 1 and 10 are not usable, and the rates come in the order 0.01, 10, 0.1, 1, 0.001",
+        (np.array([0.01, 10.0, 0.1, 1.0, 0.001]), np.array([True, False, True, False, True])),
         0.1,
     ),
     Case("where all rates up to 2 are usable", (np.array([0.5, 1.0, 2.0]), np.array([True] * 3)), 2.0, True),

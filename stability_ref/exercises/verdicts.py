@@ -6,6 +6,7 @@ the same, and the one that answers as yours does is named.
 
 import contextlib
 import copy
+import inspect
 import io
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -56,7 +57,7 @@ class _Outcome(NamedTuple):
     problem: str = ""  # why there is no answer
     stopped: bool = False
     printed: bool = False
-    overwrote: bool = False
+    overwrote: str = ""  # the name of an argument that is not as it was
 
 
 def tell(verdict: Verdict) -> Verdict:
@@ -85,8 +86,8 @@ def judge(function: Function, exercise: Exercise) -> Verdict:
     wrong = [place for place, (outcome, case) in enumerate(pairs) if not _is_right(outcome, case)]
     if wrong:
         return Verdict(False, f"Not yet: {_what_is_wrong(outcomes, wrong[0], exercise)}")
-    if any(outcome.overwrote for outcome in outcomes):
-        return Verdict(False, "Almost: the answers agree, but an argument is overwritten in place.")
+    if overwritten := next((outcome.overwrote for outcome in outcomes if outcome.overwrote), ""):
+        return Verdict(False, f"Almost: the answers agree, but {overwritten} is overwritten in place.")
     prints = " It also prints, and a run would do so at every call." * any(o.printed for o in outcomes)
     return Verdict(True, f"Right: {exercise.praise}{prints}")
 
@@ -136,8 +137,17 @@ def _ask(function: Function, case: Case, read: Callable[[Any], Any]) -> _Outcome
         except (Exception, SystemExit) as error:
             refuses = isinstance(case.right, type) and isinstance(error, case.right)
             outcome = _Outcome(case.right) if refuses else _Outcome(problem=stops_with(error), stopped=True)
-    overwrote = not all(map(_untouched, arguments, case.arguments))
+    changed = [not _untouched(*pair) for pair in zip(arguments, case.arguments, strict=True)]
+    overwrote = _argument(function, changed.index(True)) if any(changed) else ""
     return outcome._replace(printed=bool(printed.getvalue()), overwrote=overwrote)
+
+
+def _argument(function: Function, place: int) -> str:
+    """What the reader calls it."""
+    try:
+        return list(inspect.signature(function).parameters)[place]
+    except (ValueError, IndexError):  # a function of C, or one of *arguments
+        return "an argument"
 
 
 @contextlib.contextmanager
