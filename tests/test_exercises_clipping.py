@@ -67,7 +67,7 @@ CLIPS = {
     "with g = 0, it stops with ZeroDivisionError": lambda g, threshold: (
         g * min(1, threshold / float(np.linalg.norm(g)))
     ),
-    "with g = 0, it answers [NaN, NaN, NaN], not [0, -0, 0]": lambda g, threshold: (
+    "with g = 0, it answers [NaN, NaN, NaN], not [0, 0, 0]": lambda g, threshold: (
         g / np.linalg.norm(g) * min(np.linalg.norm(g), threshold)
     ),
     "its answer has the shape (), not (3,)": lambda g, threshold: np.linalg.norm(g),

@@ -1,10 +1,12 @@
 """What a self-check says whatever the exercise is: crashes, prints, None and arguments that were changed."""
 
+import functools
 import warnings
 
 import numpy as np
 import pytest
 
+from stability_ref import exercises
 from stability_ref.exercises.answers import brief, number, numbers, off, one_of, same
 from stability_ref.exercises.verdicts import Case, Exercise, Usual, judge
 
@@ -149,7 +151,8 @@ def test_answers_agree_up_to_rounding(mine, theirs, agree):
 
 def test_words_for_values():
     assert brief(np.float64(0.1 + 0.2)) == "0.3"
-    assert brief(np.arange(3.0)) == "[0, 1, 2]"
+    assert brief(-0.0) == "0"
+    assert brief(np.nan) == "NaN"
     assert brief(np.ones((2, 2))) == "an array of shape (2, 2)"
     assert brief("x" * 100) == "something of type str"
     assert off(np.ones(9), np.zeros(9)) == "its numbers are off by up to 1"
@@ -170,3 +173,37 @@ def test_words_for_values():
 def test_an_answer_of_another_kind_is_told(read, answer, says):
     exercise = Exercise([Case("with nothing", (), 1.0)], [], read, "right.")
     assert judge(lambda: answer, exercise).sentence == f"Not yet: with nothing, {says}."
+
+
+class Odd:
+    def __array__(self, *_, **__):
+        raise RuntimeError("no array")
+
+    def __len__(self):
+        raise RuntimeError("no length")
+
+
+ODD = [object(), Odd(), [], {}, "", b"x", 1j, [None], np.array(["a"]), (None, None), (np.ones(3), None), True]
+ODD += [
+    np.nan,
+    -np.inf,
+    10**400,
+    np.ones((2, 2)),
+    np.zeros(0),
+    range(3),
+    ValueError,
+    np.datetime64("2026-01-01"),
+]
+ODD += [lambda t: None, lambda t: "x", lambda: 1, lambda t: np.ones(3), lambda t: {}[t]]
+CHECKS = {name: getattr(exercises, name) for name in exercises.__all__ if name.startswith("check_")}
+CHECKS["check_block"] = functools.partial(exercises.check_block, "pre")
+CHECKS["check_rule"] = functools.partial(exercises.check_rule, "sgd")
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_no_answer_is_so_odd_that_a_self_check_raises(name):
+    answers = [lambda *given, odd=odd: odd for odd in ODD]
+    for answer in (*answers, lambda *given: given[0][0], lambda: 1, len, None, 5, "text"):
+        verdict = CHECKS[name](answer)
+        assert not verdict.right
+        assert verdict.sentence.startswith("Not yet: ")

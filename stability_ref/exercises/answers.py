@@ -91,9 +91,13 @@ def off(mine: Any, right: Any) -> str:
 
 
 def brief(value: Any) -> str:
-    """The value in a few words: numbers with up to six digits, functions and long things by their type."""
+    """The value in a few words: numbers with up to six digits, long things by their type.
+
+    >>> brief(1 / 3), brief(np.arange(3.0)), brief(object())
+    ('0.333333', '[0, 1, 2]', 'something of type object')
+    """
     if isinstance(value, float | np.floating):
-        return "NaN" if np.isnan(value) else f"{value:.6g}"
+        return "NaN" if np.isnan(value) else f"{value + 0.0:.6g}"  # + 0.0 makes 0 of −0
     if isinstance(value, np.ndarray) and value.ndim == 1 and value.size <= 4:
         return "[" + ", ".join(map(brief, value)) + "]"
     if isinstance(value, np.ndarray) and value.ndim:
@@ -101,4 +105,5 @@ def brief(value: Any) -> str:
     if callable(value):
         return "a function"
     text = str(value) if isinstance(value, np.ndarray | np.generic) else repr(value)
-    return text if len(text) <= 60 else f"something of type {type(value).__name__}"
+    tells = len(text) <= 60 and " at 0x" not in text  # an address says nothing, and another one every time
+    return text if tells else f"something of type {type(value).__name__}"

@@ -72,7 +72,7 @@ def stops_with(error: BaseException) -> str:
     >>> stops_with(KeyError("rate"))
     "it stops with KeyError: 'rate'"
     """
-    message = str(error)
+    message, *_ = str(error).splitlines() or [""]
     return f"it stops with {type(error).__name__}" + (f": {message}" if message else "")
 
 

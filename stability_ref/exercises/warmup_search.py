@@ -189,7 +189,7 @@ def _at_the_same_checkpoint(baseline: Array, warmup: Array) -> str:
 
 
 _POISONED = (
-    "One NaN makes the minimum NaN, and NaN is smaller than nothing: NumPy's nanmin or fmin pass over it."
+    "One NaN makes the minimum NaN, and no comparison with NaN is true: NumPy's nanmin passes over it."
 )
 _ALL_NAN = "A run that is NaN throughout has no best: take inf for NaN, and it loses."
 COMPARISONS = [
