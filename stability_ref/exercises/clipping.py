@@ -82,19 +82,24 @@ def _returns_a_pair(clip_gradient: Callable[..., Any]) -> bool:
             answer = clip_gradient(np.array([3.0, -4.0, 12.0]), 5.0)
         except Exception:  # judge says so
             return False
-    return isinstance(answer, tuple) and len(answer) == 2
+    return _is_pair(answer)
+
+
+def _is_pair(answer: Any) -> bool:
+    """A gradient here has three coordinates, so that two things are no gradient."""
+    return isinstance(answer, tuple | list) and len(answer) == 2
 
 
 def _pair(answer: Any) -> Array:
     """The clipped gradient, and behind it the norm."""
-    if not isinstance(answer, tuple) or len(answer) != 2:
+    if not _is_pair(answer):
         raise WrongKindError("it returns no norm, which it did before")
     return np.append(numbers(answer[0]), number(answer[1], "the norm that it returns is"))
 
 
 def _alone(answer: Any) -> Array:
     """The clipped gradient."""
-    return numbers(answer[0] if isinstance(answer, tuple) and len(answer) == 2 else answer)
+    return numbers(answer[0] if _is_pair(answer) else answer)
 
 
 def _where_clips_differ(mine: Array, right: Array) -> str:

@@ -118,6 +118,10 @@ LARGEST = [
         "It takes the smallest rate that fails, and not the one below it.",
         lambda rates, usable: rates[~usable].min(),
     ),
+    Usual(
+        "It counts the usable rates, and one beyond the first failure counts too.",
+        lambda rates, usable: np.sort(rates)[usable.sum() - 1],
+    ),
     Usual("It takes the smallest usable rate.", lambda rates, usable: rates[usable].min()),
     Usual("It takes the largest rate of all, usable or not.", lambda rates, usable: rates.max()),
     Usual(

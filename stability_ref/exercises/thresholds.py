@@ -91,6 +91,13 @@ THRESHOLDS = [
     Usual("It takes the median, at which half of the updates are clipped: C5 calls that extreme.", np.median),
     Usual("It takes 90 % of the largest norm, which one spike decides.", lambda norms: 0.9 * norms.max()),
     Usual("It takes the 10th percentile: nine in ten updates are clipped.", lambda n: np.percentile(n, 10)),
+    *(
+        Usual(
+            "It takes another percentile than the 90th.",
+            lambda norms, percentile=percentile: np.percentile(norms, percentile),
+        )
+        for percentile in (75, 80, 95, 99)
+    ),
     Usual(
         "It takes the norm of a late step: sort the norms by size first.",
         lambda norms: norms[int(0.9 * len(norms))],

@@ -101,7 +101,7 @@ def _what_is_wrong(outcomes: list[_Outcome], place: int, exercise: Exercise) -> 
             )
         return "it returns None. Does it end with return?"
     how = outcome.problem or exercise.tell(outcome.answer, case.right)
-    found = f"{case.where}, {how.rstrip('.')}."
+    found = f"{case.where}, {how.rstrip('. ')}."
     if outcome.problem and not outcome.stopped:
         return found
     if mistake := _mistake_like(outcomes, place, exercise):

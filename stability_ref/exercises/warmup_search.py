@@ -97,6 +97,10 @@ CHOICES = [
         lambda tried, max_train_steps: next(iter(_stable(tried, max_train_steps / 10)), None),
     ),
     Usual(
+        "It takes the last stable warmup that it meets, and a sweep may come in any order.",
+        lambda tried, max_train_steps: [None, *_stable(tried, max_train_steps / 10)][-1],
+    ),
+    Usual(
         "The limit is 10 % of the run (W4); beyond 5 % the run may have to grow (W6), and that is all.",
         lambda tried, max_train_steps: min(_stable(tried, max_train_steps / 20), default=None),
     ),
@@ -112,9 +116,14 @@ CHOICES = [
         "The limit of 10 % of the run is forgotten.",
         lambda tried, max_train_steps: min(_stable(tried, max_train_steps)),
     ),
-    Usual(
-        "0 would say that no warmup is needed; where none will do the answer is None.",
-        lambda tried, max_train_steps: min(_stable(tried, max_train_steps / 10), default=0),
+    *(
+        Usual(
+            "Where no warmup will do the answer is None; 0 would say that none is needed.",
+            lambda tried, max_train_steps, default=default: min(
+                _stable(tried, max_train_steps / 10), default=default
+            ),
+        )
+        for default in (0, -1, np.inf)
     ),
     Usual(
         "There is no smallest of nothing: see first whether any warmup is left.",
@@ -146,7 +155,7 @@ _RUNS = [
     ),
     Case(
         "where the loss with warmup is lower at every checkpoint",
-        (np.array([3.0, 2.5, 2.4]), np.array([2.9, 2.0, 1.5])),
+        (np.array([3.0, 2.4, 2.5]), np.array([2.9, 2.0, 1.5])),
         "warmup",
     ),
     Case(
@@ -188,6 +197,10 @@ def _at_the_same_checkpoint(baseline: Array, warmup: Array) -> str:
     return "warmup" if warmup[place] < baseline[place] else "baseline"
 
 
+def _by_majority(baseline: Array, warmup: Array) -> str:
+    return "warmup" if np.mean(warmup < baseline) > 0.5 else "baseline"
+
+
 _POISONED = (
     "One NaN makes the minimum NaN, and no comparison with NaN is true: NumPy's nanmin passes over it."
 )
@@ -197,8 +210,15 @@ COMPARISONS = [
         Usual("It compares the last checkpoints, not each run's best.", _by(lambda run: run[-1], doubtful))
         for doubtful in ("baseline", "warmup")
     ),
-    Usual("It compares the means over the run, not each run's best.", _by(np.mean)),
-    Usual("It compares the means over the run, not each run's best.", _by(np.nanmean)),
+    Usual("It counts at how many checkpoints each run is ahead; only each run's best counts.", _by_majority),
+    Usual("It compares averages over the run, not each run's best.", _by(np.mean)),
+    Usual("It compares averages over the run, not each run's best.", _by(np.nanmean)),
+    *(
+        Usual(
+            "It compares when each run was at its best, not how good it was then.", _by(np.argmin, doubtful)
+        )
+        for doubtful in ("baseline", "warmup")
+    ),
     Usual("The best loss is the smallest; it takes the largest.", _by(np.max)),
     Usual("The best loss is the smallest; it takes the largest.", _by(np.nanmax)),
     Usual("The run with the lower loss wins; it names the other.", _by(lambda run: -np.min(run))),
