@@ -203,7 +203,16 @@ CHECKS["check_rule"] = functools.partial(exercises.check_rule, "sgd")
 @pytest.mark.parametrize("name", CHECKS)
 def test_no_answer_is_so_odd_that_a_self_check_raises(name):
     answers = [lambda *given, odd=odd: odd for odd in ODD]
-    for answer in (*answers, lambda *given: given[0][0], lambda: 1, len, None, 5, "text"):
+    for answer in (
+        *answers,
+        lambda *given: exits(given),
+        lambda *given: given[0][0],
+        lambda: 1,
+        len,
+        None,
+        5,
+        "text",
+    ):
         verdict = CHECKS[name](answer)
         assert not verdict.right
         assert verdict.sentence.startswith("Not yet: ")

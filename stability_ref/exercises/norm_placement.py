@@ -37,8 +37,11 @@ def check_block(name: str, block: Callable[..., Any]) -> Verdict:
     known("name", name, PLACEMENTS)
     mistakes = [usual for other, usual in PLACED.items() if other != name] + BLOCKS
     exercise = Exercise(
-        [_block_case("with a branch f of two layers", name, 0.5), _block_case("with another f", name, -2.0)]
-        + [_block_case("with a = 0", name, 0.0)] * (name == "rezero"),
+        [
+            _block_case("with a branch f of two layers", name, 0, 0.5),
+            _block_case("with another f", name, 1, -2.0),
+        ]
+        + [_block_case("with a = 0", name, 2, 0.0)] * (name == "rezero"),
         REZERO if name == "rezero" else mistakes,
         numbers,
         f"it is the block that the reference calls {name}.",
@@ -78,9 +81,9 @@ def check_layer_norm(layer_norm: Callable[..., Any]) -> Verdict:
     return tell(judge(layer_norm, Exercise(cases, NORMS, numbers, praise)))
 
 
-def _block_case(where: str, name: str, a: float) -> Case:
+def _block_case(where: str, name: str, seed: int, a: float) -> Case:
     """A block of the reference with weights of its own: what f is to the reader, and what it should give."""
-    rng = np.random.default_rng(len(where))
+    rng = np.random.default_rng(seed)
     block, norm = Sequential(*residual_block(name, WIDTH)), LayerNorm(WIDTH)
     weights = [np.array([[a]]) if w.shape == (1, 1) else w for w in block.initial(rng)]
     matrices = [w for w in weights if w.shape == (WIDTH, WIDTH)]

@@ -17,6 +17,7 @@ import numpy as np
 from stability_ref.exercises.answers import WrongKindError, brief, off, same
 
 Function = Callable[..., Any]
+STOPS = (Exception, SystemExit)  # whatever the reader's code raises is an answer, not a crash
 
 
 class Verdict(NamedTuple):
@@ -67,7 +68,7 @@ def tell(verdict: Verdict) -> Verdict:
 
 
 def stops_with(error: BaseException) -> str:
-    """Whatever the reader's code raises is an answer, not a crash.
+    """How the reader's code stopped, in the first line of its own message.
 
     >>> stops_with(KeyError("rate"))
     "it stops with KeyError: 'rate'"
@@ -134,7 +135,7 @@ def _ask(function: Function, case: Case, read: Callable[[Any], Any]) -> _Outcome
             outcome = _Outcome(None if returned is None else read(returned))
         except WrongKindError as error:
             outcome = _Outcome(problem=str(error))
-        except (Exception, SystemExit) as error:
+        except STOPS as error:
             refuses = isinstance(case.right, type) and isinstance(error, case.right)
             outcome = _Outcome(case.right) if refuses else _Outcome(problem=stops_with(error), stopped=True)
     changed = [not _untouched(*pair) for pair in zip(arguments, case.arguments, strict=True)]
