@@ -713,6 +713,36 @@ def warmup_multiplies_the_decay(schedule, warmup_steps):
     return lambda t: schedule(t) * np.minimum(t / np.maximum(warmup_steps, 1), 1)
 
 
+@_mistake("prepend_warmup", "The schedule's own first rate is left out: at t = W stands its second.")
+def warmup_skips_the_base(schedule, warmup_steps):
+    W = warmup_steps
+    return lambda t: np.where(t < W, schedule(0) * (t / np.maximum(W, 1)), schedule(np.maximum(t - W + 1, 0)))
+
+
+@_mistake(
+    "prepend_warmup",
+    "The ramp starts at a third of the base rate, not at 0.",
+    "PyTorch's LinearLR by default",
+)
+def warmup_from_a_third(schedule, warmup_steps):
+    W = warmup_steps
+    return lambda t: np.where(
+        t < W, schedule(0) * (1 / 3 + 2 / 3 * t / np.maximum(W, 1)), schedule(np.maximum(t - W, 0))
+    )
+
+
+@_mistake("prepend_warmup", "It divides by W, also where W = 0 means that there is no warmup.")
+def warmup_divides_by_zero(schedule, warmup_steps):
+    W = warmup_steps
+    return lambda t: np.where(t < W, schedule(0) * (t / W), schedule(np.maximum(t - W, 0)))
+
+
+@_mistake("prepend_warmup", "Where W = 0 means that there is no warmup, the first rate is 0 all the same.")
+def warmup_always_starts_at_zero(schedule, warmup_steps):
+    W = warmup_steps
+    return lambda t: np.minimum(t / np.maximum(W, 1), 1) * schedule(np.maximum(t - W, 0))
+
+
 @_mistake("linear", "The line does not stop at the final rate: it goes on, below 0.")
 def linear_goes_on(base, steps, final=0.0):
     return lambda t: base + (final - base) * (t / steps)
@@ -870,6 +900,41 @@ def clip_drops(g, threshold):
 def clip_returns_the_clipped_norm(g, threshold):
     clipped, _ = clip(g, threshold)
     return clipped, gradient_norm(clipped)
+
+
+@_mistake("clip", "The root mean square is taken for the norm: the L2 norm sums the squares.")
+def clip_by_the_mean_square(g, threshold):
+    norm = gradient_norm(g) / np.sqrt(g.shape[-1])
+    return g * np.minimum(1, threshold / np.where(norm > 0, norm, np.inf))[..., None], norm
+
+
+@_mistake("clip", "Nothing is clipped: the gradient goes through as it came.")
+def clip_nothing(g, threshold):
+    return g, gradient_norm(g)
+
+
+@_mistake("clip", "λ is not used: what is longer than 1 gets the length 1.")
+def clip_without_threshold(g, threshold):
+    norm = gradient_norm(g)
+    return g / np.maximum(1, norm)[..., None], norm
+
+
+@_mistake("clip", "g is multiplied by λ and not divided by its norm.")
+def clip_without_quotient(g, threshold):
+    norm = gradient_norm(g)
+    return np.where((norm > threshold)[..., None], g * np.asarray(threshold)[..., None], g), norm
+
+
+@_mistake("clip", "The quotient is upside down, |g| / λ: what is too long gets longer.")
+def clip_upside_down(g, threshold):
+    norm = gradient_norm(g)
+    return np.where((norm > threshold)[..., None], g * (norm / threshold)[..., None], g), norm
+
+
+@_mistake("clip", "The comparison is the wrong way round: small gradients are stretched, large ones pass.")
+def clip_stretches(g, threshold):
+    norm = gradient_norm(g)
+    return np.where((norm < threshold)[..., None], g * (threshold / norm)[..., None], g), norm
 
 
 @_mistake("clip", "One norm is taken of all trials together.")

@@ -1,28 +1,18 @@
-"""Self-checks of the lessons' exercises: your function against the reference, step by step.
-
-A self-check prints what it found and never raises on a wrong answer: at which step and by how much yours
-departs from the reference, and which known mistake it looks like.
-"""
+"""The self-check of an update rule: where yours departs from the reference, and what it looks like."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from stability_ref.checks import known
+from stability_ref.exercises.verdicts import STOPS, Verdict, stops_with, tell
 from stability_ref.mistakes import MISTAKES
 from stability_ref.updates import RULES
 
 Array = np.ndarray
 STEPS, COORDINATES, RATE = 50, 6, 0.01
 CLOSE = 1e-9  # relative: far above rounding, far below any mistake
-
-
-class Verdict(NamedTuple):
-    """What a self-check found."""
-
-    right: bool
-    sentence: str
 
 
 def check_rule(name: str, update: Callable[..., Any], init: Callable[[Array], Any] | None = None) -> Verdict:
@@ -49,17 +39,15 @@ def check_rule(name: str, update: Callable[..., Any], init: Callable[[Array], An
         Not yet: yours departs from sgd at step 1. It looks like this mistake: The step goes ...
     """
     known("name", name, RULES)
-    verdict = _judge(name, update, init or RULES[name].init)
-    print(verdict.sentence)
-    return verdict
+    return tell(_judge(name, update, init or RULES[name].init))
 
 
 def _judge(name: str, update: Callable[..., Any], init: Callable[[Array], Any]) -> Verdict:
     reference = _path(RULES[name].update, RULES[name].init)
     try:
         path = _path(update, init)
-    except Exception as error:  # whatever the reader's code raises is an answer, not a crash
-        return Verdict(False, f"Not yet: it stops with {type(error).__name__}: {error}")
+    except STOPS as error:
+        return Verdict(False, f"Not yet: {stops_with(error)}")
     step = _first_difference(path, reference)
     if step is None and _overwrites(update, init):
         return Verdict(False, "Almost: the numbers agree, but theta or g is overwritten in place.")
@@ -116,41 +104,3 @@ def _overwrites(update: Callable[..., Any], init: Callable[[Array], Any]) -> boo
     theta_before, g_before = theta.copy(), g.copy()
     update(theta, g, init(theta.copy()), RATE)
     return bool((theta != theta_before).any() or (g != g_before).any())
-
-
-def check_best_rate(function: Callable[[Array, Array], Any]) -> Verdict:
-    """Compare your best_rate(rates, results) with clause D1 on small sweeps, and say what goes wrong.
-
-    Args:
-        function: yours; it gets rates and final losses, arrays of shape (R,), and returns lr*.
-
-    Returns:
-        Whether it is right, and the sentence that was printed.
-
-    Example:
-        >>> verdict = check_best_rate(lambda rates, results: rates[results.argmin()])
-        Not yet: a trial that ended in NaN won. To NumPy's argmin NaN is the smallest of all.
-    """
-    verdict = Verdict(True, "Right: the best result decides, and a trial that diverged never wins.")
-    for rates, losses, best, says in _SWEEPS:
-        try:
-            answer = function(np.array(rates), np.array(losses))
-            is_right = np.ndim(answer) == 0 and bool(answer == best)
-        except Exception as error:  # whatever the reader's code raises is an answer, not a crash
-            verdict = Verdict(False, f"Not yet: it stops with {type(error).__name__}: {error}")
-            break
-        if not is_right:
-            verdict = Verdict(False, f"Not yet: {says}")
-            break
-    print(verdict.sentence)
-    return verdict
-
-
-_NAN = float("nan")
-_NAN_WON = "a trial that ended in NaN won. To NumPy's argmin NaN is the smallest of all."
-_SWEEPS: list[tuple[list[float], list[float], float, str]] = [  # rates, losses, lr*, what is wrong if not
-    ([0.1, 0.2, 0.4], [0.5, 0.3, 0.9], 0.2, "it must return the rate whose loss is the smallest."),
-    ([0.4, 0.1, 0.2], [0.9, 0.5, 0.3], 0.2, "the rates may come in any order, and each keeps its loss."),
-    ([0.1, 0.2, 0.4], [0.5, 0.3, _NAN], 0.2, _NAN_WON),
-    ([0.1, 0.2, 0.4], [_NAN, 0.3, 0.2], 0.4, _NAN_WON),
-]

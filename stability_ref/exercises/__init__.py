@@ -1,0 +1,31 @@
+"""Self-checks of the lessons' exercises: your function against the reference, on small cases.
+
+A self-check prints one verdict and returns it. It never raises on a wrong answer: it says where yours departs
+from the reference, and which known mistake it looks like.
+"""
+
+from stability_ref.exercises.clipping import check_clip, check_same_run
+from stability_ref.exercises.norm_placement import check_block, check_layer_norm
+from stability_ref.exercises.rules import check_rule
+from stability_ref.exercises.sweeps import check_best_rate, check_largest_usable_rate
+from stability_ref.exercises.thresholds import check_clipped_share, check_threshold
+from stability_ref.exercises.verdicts import Verdict
+from stability_ref.exercises.warmup import check_raised_schedule, check_warmup
+from stability_ref.exercises.warmup_search import check_better_run, check_shortest_warmup
+
+__all__ = [
+    "Verdict",
+    "check_best_rate",
+    "check_better_run",
+    "check_block",
+    "check_clip",
+    "check_clipped_share",
+    "check_largest_usable_rate",
+    "check_layer_norm",
+    "check_raised_schedule",
+    "check_rule",
+    "check_same_run",
+    "check_shortest_warmup",
+    "check_threshold",
+    "check_warmup",
+]
