@@ -166,6 +166,13 @@ def show(figure: Figure, alt: str) -> None:
     display(Markdown(f"*{alt}*"))
 
 
+def log_windows(loss: Array, windows: int = 60) -> tuple[Array, Array]:
+    """Means over windows equally wide on a log axis: single steps at first, where the spike is, then more."""
+    edges = np.unique(np.round(np.geomspace(1, len(loss) + 1, windows + 1)).astype(int))
+    means = [loss[start - 1 : end - 1].mean() for start, end in itertools.pairwise(edges)]
+    return edges[:-1], np.array(means)
+
+
 def _axis_plot(axes: Axes, records: Mapping[str, Record]) -> None:
     """Test error against base learning rate, with crosses and stars."""
     top = 0.35
@@ -210,17 +217,10 @@ def _axis_plot(axes: Axes, records: Mapping[str, Record]) -> None:
 def _loss_panel(axes: Axes, curves: Mapping[str, Array], references: Mapping[str, Array]) -> None:
     """Training loss against step, both logarithmic, in windows that grow with the step."""
     for label, loss in curves.items():
-        steps, mean = _log_windows(loss)
+        steps, mean = log_windows(loss)
         look = {**_LOOKS[label], "marker": "none"}
         (line,) = axes.plot(steps, mean, label=label, **look)
         unstable = bool(significant_instability(loss, references[label]))
         mark_unstable(line, np.full(len(steps), unstable), BLOW_UP)
     axes.set(xlabel="Global step", ylabel="Training loss", xscale="log", yscale="log")
     axes.legend(loc="lower left")
-
-
-def _log_windows(loss: Array, windows: int = 60) -> tuple[Array, Array]:
-    """Means over windows equally wide on a log axis: single steps at first, where the spike is, then more."""
-    edges = np.unique(np.round(np.geomspace(1, len(loss) + 1, windows + 1)).astype(int))
-    means = [loss[start - 1 : end - 1].mean() for start, end in itertools.pairwise(edges)]
-    return edges[:-1], np.array(means)

@@ -27,6 +27,12 @@ PEAK, BEYOND = 0, 1  # the places of the two in its record
 BEYOND_STEPS, BEYOND_WARMUP = 500, 300
 CALM = 100  # the steps before any instability there, a third of the warmup
 
+WARMUPS = (1, 10, 50, 250, 1000)  # Figure 6: all to the same rate, and only the longest is enough
+FULL_RATE = 0.01
+FULL_STEPS = 2 * WARMUPS[-1]  # so that every ramp, the longest too, is followed by as many steps or more
+TRAINED, UNTRAINED = 0.1 * GUESSING, 0.5 * GUESSING  # bounds for the mean loss of the last LAST steps there
+LAST = 100
+
 
 def standard_net(dtype: Any = np.float64) -> DigitsProblem:
     """Eight pre-norm residual blocks, batch 64: trains well at every rate but the highest."""
@@ -65,6 +71,15 @@ def post_norm_net(dtype: Any = np.float64) -> DigitsProblem:
     return DigitsProblem("post", blocks=8, head_gain=10, batch_size=128, dtype=dtype)
 
 
+def deep_post_norm_net(dtype: Any = np.float64) -> DigitsProblem:
+    """Twelve post-norm residual blocks, 128 training images: stable once it has learnt them, not before.
+
+    So few images are learnt by heart in a few hundred steps, if the rate is still small. Then hardly any
+    gradient is left, and the full rate does no harm. A net whose rate rises faster is lost before that.
+    """
+    return DigitsProblem("post", blocks=12, batch_size=16, examples=128, dtype=dtype)
+
+
 def normalised_linear_net(dtype: Any = np.float64) -> DigitsProblem:
     """No blocks: two linear layers, a normalisation between them. Its best rate is far below any unstable."""
     return DigitsProblem("pre", blocks=0, batch_size=64, dtype=dtype)
@@ -97,6 +112,21 @@ def figure_5(seeds: Sequence[int], on_step: OnStep | None = None) -> dict[str, t
     }
 
 
+def figure_6(seeds: Sequence[int], on_step: OnStep | None = None) -> Record:
+    """Five warmups to one constant rate with Adam for the deep post-norm net: the settings are WARMUPS.
+
+    All runs are equally long, twice the longest warmup. Whether a run has trained, its `last_loss` tells.
+    """
+    warmups = np.array(WARMUPS)
+    schedule = prepend_warmup(constant(np.full(warmups.shape, FULL_RATE)), warmups)
+    return _train(deep_post_norm_net(), schedule, FULL_STEPS, seeds, on_step, rule="adam")
+
+
+def last_loss(record: Record) -> np.ndarray:
+    """(S, R) mean loss of the last 100 steps: below TRAINED a run has trained, above UNTRAINED it has not."""
+    return record.loss[..., -LAST:].mean(axis=-1)
+
+
 def figure_7a(
     seeds: Sequence[int], on_step: OnStep | None = None, net: DigitsProblem | None = None
 ) -> Record:
@@ -117,10 +147,9 @@ def _train(
     seeds: Sequence[int],
     on_step: OnStep | None,
     evaluate_every: int | None = None,
+    rule: str = "momentum",
 ) -> Record:
-    record = run(
-        net, "momentum", schedule, steps, seeds=seeds, evaluate_every=evaluate_every, on_step=on_step
-    )
+    record = run(net, rule, schedule, steps, seeds=seeds, evaluate_every=evaluate_every, on_step=on_step)
     if (record.steps_done < steps).any():  # a figure of half a run would mislead
         raise KeyboardInterrupt("stopped before the figure's runs were complete")
     return record

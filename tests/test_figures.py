@@ -75,7 +75,7 @@ def test_a_line_is_told_apart_without_colour(sweep):
 
 def test_log_windows_start_with_single_steps_and_lose_none():
     loss = np.arange(1.0, 251.0)
-    steps, means = figures._log_windows(loss)
+    steps, means = figures.log_windows(loss)
     np.testing.assert_array_equal(means[:8], loss[:8])
     widths = np.diff([*steps, 251])
     assert np.sum(widths * means) == pytest.approx(loss.sum())

@@ -1,0 +1,55 @@
+"""The figures of lesson 03 on the length of warmup: how long is long enough?"""
+
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from stability_ref import recipes
+from stability_ref.figures import LINE_STYLES, log_windows, mark_unstable, styled_figure
+from stability_ref.training import Record
+
+ALIKE = 30  # the steps in which the runs that blow up later are still the same on every processor
+
+# From dark to light as in the playbook's Figure 6; what the colour says, line style and marker say as well.
+_COLOURS = matplotlib.colormaps["plasma"](np.linspace(0, 0.82, len(recipes.WARMUPS)))
+_MARKERS = ("o", "s", "^", "D", "v")
+
+
+def figure_6(record: Record) -> Figure:
+    """The analogue of the playbook's Figure 6 from `recipes.figure_6`, first seed.
+
+    Left the training loss, means over windows that grow with the step; right the learning rate. The marker on
+    each line stands where its ramp ends, in the first window at the full rate.
+    """
+    with styled_figure(9.6, 4.2) as figure:
+        left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
+        steps, _ = log_windows(record.loss[0, 0])
+        for place, warmup in enumerate(recipes.WARMUPS):
+            look = _look(place, warmup, steps)
+            (line,) = left.plot(*log_windows(record.loss[0, place]), **look)
+            trained = bool(recipes.last_loss(record)[0, place] < recipes.TRAINED)
+            mark_unstable(line, np.full(len(steps), not trained) & (steps > ALIKE))
+            right.plot(steps, record.rate[place, steps - 1], **look)
+        left.axhline(recipes.GUESSING, color="0.5", linestyle=":", linewidth=1.2, label="guessing")
+        left.set(title="A deep post-norm net requires a long warmup", ylabel="Training loss", ylim=(0, 4))
+        right.set(title="Learning rate", ylabel="Learning rate", ylim=(6e-6, 2e-2))
+        right.set_yscale("log", nonpositive="mask")  # warmup's first rate is 0
+        left.legend(loc="upper right", ncols=2)
+        right.legend(loc="lower right")
+        for axes in (left, right):
+            axes.set(xlabel="Global step", xscale="log", xlim=(0.8, 1.25 * recipes.FULL_STEPS))
+    return figure
+
+
+def _look(place: int, warmup: int, steps: np.ndarray) -> dict[str, Any]:
+    """Colour, style, label, and a marker in the first window in which the rate is full."""
+    return {
+        "color": _COLOURS[place],
+        "linestyle": LINE_STYLES[place % len(LINE_STYLES)],
+        "marker": _MARKERS[place],
+        "markersize": 8,
+        "markevery": [int(np.searchsorted(steps, warmup + 1))],  # the steps are counted from 1 here
+        "label": f"Warmup {warmup}",
+    }
