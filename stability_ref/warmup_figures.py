@@ -1,4 +1,4 @@
-"""The figures of lesson 03 on the length of warmup: how long is long enough?"""
+"""The figures of lessons 03 and 03b on warmup: what it is prepended to, and how long is long enough."""
 
 from typing import Any
 
@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from stability_ref import recipes
-from stability_ref.figures import LINE_STYLES, log_windows, mark_unstable, styled_figure
+from stability_ref.figures import COLOURS, LINE_STYLES, log_windows, mark_unstable, styled_figure
+from stability_ref.schedules import make_schedule, prepend_warmup
 from stability_ref.training import Record
 
 ALIKE = 30  # the steps in which the runs that blow up later are still the same on every processor
@@ -15,6 +16,38 @@ ALIKE = 30  # the steps in which the runs that blow up later are still the same 
 # From dark to light as in the playbook's Figure 6; what the colour says, line style and marker say as well.
 _COLOURS = matplotlib.colormaps["plasma"](np.linspace(0, 0.82, len(recipes.WARMUPS)))
 _MARKERS = ("o", "s", "^", "D", "v")
+
+
+def schedules_figure(steps: int = 200, warmup_steps: int = 100) -> Figure:
+    """Every decay of `schedules.DECAYS` with the same warmup before it (playbook S1, S3, S4).
+
+    Args:
+        steps: T of the decay itself.
+        warmup_steps: W, which come on top.
+    """
+    options: dict[str, dict[str, Any]] = {
+        "constant": {},
+        "linear": {"steps": steps},
+        "cosine": {"steps": steps},
+        "inverse_square_root": {"timescale": steps // 10},
+        "piecewise_constant": {"boundaries": [steps // 2, 3 * steps // 4], "factors": [0.3, 0.3]},
+        "exponential": {"decay_factor": 0.1, "decay_steps": steps},
+    }
+    t = np.arange(warmup_steps + steps + 1)
+    with styled_figure(9.6, 4.8) as figure:
+        panels = figure.subplots(2, 3, sharex=True, sharey=True).flat
+        for axes, (name, decay) in zip(panels, options.items(), strict=True):
+            rates = prepend_warmup(make_schedule(name, 1.0, **decay), warmup_steps)(t)
+            is_ramp = t <= warmup_steps
+            axes.plot(t[is_ramp], rates[is_ramp], "--", color=COLOURS[1], label="warmup")
+            axes.plot(t[warmup_steps:], rates[warmup_steps:], color=COLOURS[0], label="the schedule, whole")
+            axes.set(title=name.replace("_", " "), ylim=(-0.05, 1.1))
+            if axes.get_subplotspec().is_last_row():
+                axes.set(xlabel="Global step")
+            if axes.get_subplotspec().is_first_col():
+                axes.set(ylabel="Rate / base rate")
+        figure.axes[0].legend(loc="lower right")
+    return figure
 
 
 def figure_6(record: Record) -> Figure:

@@ -13,7 +13,7 @@ from matplotlib.testing.compare import compare_images
 from matplotlib.text import Text
 from matplotlib.ticker import NullFormatter
 
-from stability_ref import diagnosis_figures, edge_figures, figures, rule_figures
+from stability_ref import diagnosis_figures, edge_figures, figures, rule_figures, warmup_figures
 from stability_ref.problems import Quadratic, Rosenbrock
 from stability_ref.schedules import constant
 from stability_ref.training import trace
@@ -71,6 +71,8 @@ PICTURES = {
     "figures.figure_4": lambda: figures.figure_4(records.figure_4()),
     "figures.figure_5": lambda: figures.figure_5(records.figure_5()),
     "figures.LiveRun": live_run,
+    "warmup_figures.schedules_figure": warmup_figures.schedules_figure,
+    "warmup_figures.figure_6": lambda: warmup_figures.figure_6(records.figure_6()),
     "edge_figures.figure_7a": lambda: edge_figures.figure_7a(records.figure_7a()),
     "edge_figures.figure_7b": lambda: edge_figures.figure_7b(records.figure_7b()),
     "edge_figures.curves_above": lambda: edge_figures.curves_above(

@@ -7,7 +7,7 @@ import numpy as np
 from stability_ref import recipes
 from stability_ref.diagnosis import Log, diagnose, find_warmup
 from stability_ref.problems import Quadratic
-from stability_ref.schedules import constant
+from stability_ref.schedules import constant, prepend_warmup
 from stability_ref.training import run
 
 STAR = 1 / 16  # the best rate of `figure_7a`
@@ -59,6 +59,16 @@ def _seen_twice(spike):
         loss = (2.6 + spike / 20) * np.exp(-at * (1 + seed) / 100) + spike * np.exp(-(((at - 5) / 4) ** 2))
         records.append(dataclasses.replace(record, train_loss=loss[:, None]))
     return tuple(records)
+
+
+def figure_6():
+    """Figure 6's record: four losses fall and rise again, the fifth falls for good."""
+    warmups, steps = np.array(recipes.WARMUPS), np.arange(recipes.FULL_STEPS)
+    schedule = prepend_warmup(constant(np.full(warmups.shape, recipes.FULL_RATE)), warmups)
+    bowl = run(Quadratic([1.0]), "sgd", schedule, recipes.FULL_STEPS, seeds=[0, 1])
+    loss = 3 * np.exp(-steps / (20 + np.arange(5)[:, None]))
+    loss[:-1] += 2 * (steps > 2 * warmups[:-1, None]) * (steps > 200)
+    return dataclasses.replace(bowl, loss=np.stack([loss, loss + 1]))
 
 
 def figure_7a():

@@ -5,11 +5,10 @@ import itertools
 
 import numpy as np
 import pytest
+import records
 
 from stability_ref import figures, recipes, warmup_figures
-from stability_ref.problems import Quadratic
-from stability_ref.schedules import constant, prepend_warmup
-from stability_ref.training import run
+from stability_ref.schedules import DECAYS
 
 STEPS = recipes.FULL_STEPS
 LONGEST = recipes.WARMUPS[-1]
@@ -17,14 +16,7 @@ LONGEST = recipes.WARMUPS[-1]
 
 @pytest.fixture(scope="module")
 def record():
-    """Figure 6's record with hand-made losses: four fall and rise again, the fifth falls for good."""
-    warmups = np.array(recipes.WARMUPS)
-    schedule = prepend_warmup(constant(np.full(warmups.shape, recipes.FULL_RATE)), warmups)
-    bowl = run(Quadratic([1.0]), "sgd", schedule, STEPS, seeds=[0, 1])
-    steps = np.arange(STEPS)
-    loss = 3 * np.exp(-steps / (20 + np.arange(5)[:, None]))
-    loss[:-1] += 2 * (steps > 2 * warmups[:-1, None]) * (steps > 200)
-    return dataclasses.replace(bowl, loss=np.stack([loss, loss + 1]))
+    return records.figure_6()
 
 
 @pytest.fixture
@@ -125,3 +117,12 @@ def test_a_fault_in_the_picture_changes_the_text(figure, fault, panel):
     right = figures.facts(figure)
     FAULTS[fault](figure.axes[panel])
     assert figures.facts(figure) != right
+
+
+def test_schedules_are_drawn_whole_behind_their_warmup():
+    figure = warmup_figures.schedules_figure(steps=200, warmup_steps=100)
+    assert [axes.get_title().replace(" ", "_") for axes in figure.axes] == list(DECAYS)
+    for axes in figure.axes:
+        warmup, decay = axes.get_lines()
+        assert (warmup.get_ydata()[0], warmup.get_ydata()[-1], decay.get_ydata()[0]) == (0, 1, 1)
+        assert (warmup.get_xdata()[-1], decay.get_xdata()[0], decay.get_xdata()[-1]) == (100, 100, 300)

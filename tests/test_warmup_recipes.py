@@ -1,4 +1,4 @@
-"""What Figure 6's caption claims, over five seeds: orderings and counts, never a diverged number.
+"""What Figure 6's caption claims, over seeds: orderings and counts, never a diverged number.
 
 The set-up was chosen on seeds 0 to 9. On seeds 20 to 39, which had no part in it, the longest warmup trained
 in 20 of 20, and none of the four shorter in any.
@@ -6,19 +6,18 @@ in 20 of 20, and none of the four shorter in any.
 
 import numpy as np
 import pytest
+from claims import most, nearly_all
 
 from stability_ref import recipes
 from stability_ref.diagnosis.rises import first_rise
 
-SEEDS = range(5)
-MOST = 0.8
 LONGEST = recipes.WARMUPS[-1]
 WINDOW = 20  # steps, to see through the noise of single batches
 
 
 @pytest.fixture(scope="module")
-def record():
-    return recipes.figure_6(SEEDS)
+def record(seeds):
+    return recipes.figure_6(seeds)
 
 
 @pytest.fixture(scope="module")
@@ -41,26 +40,26 @@ def test_every_ramp_is_followed_by_at_least_as_many_steps_at_the_full_rate(recor
 
 def test_only_the_longest_trains(record):
     last = recipes.last_loss(record)
-    assert (last[:, -1] < recipes.TRAINED).mean() >= MOST
-    assert ((last[:, :-1] > recipes.UNTRAINED).mean(axis=0) >= MOST).all()
+    assert (last[:, -1] < recipes.TRAINED).all()
+    assert (last[:, :-1] > recipes.UNTRAINED).all()
 
 
 def test_nor_do_the_others_classify_unseen_images(record):
     errors = record.final_test_error
-    assert (errors[:, -1] < 0.3).mean() >= MOST
-    assert ((errors[:, :-1] > 0.6).mean(axis=0) >= MOST).all()
+    assert nearly_all(errors[:, -1] < 0.3)
+    assert nearly_all(errors[:, :-1] > 0.6)
 
 
 def test_they_fall_first_and_the_longer_the_warmup_the_further(lowest):
-    assert (lowest[:, 0] < recipes.GUESSING).mean() >= MOST
-    assert ((np.diff(lowest, axis=1) < 0).mean(axis=0) >= MOST).all()
+    assert nearly_all(lowest[:, 0] < recipes.GUESSING)
+    assert all(most(shrinks) for shrinks in np.diff(lowest, axis=1).T < 0)
 
 
 def test_they_then_lose_at_least_a_third_of_what_they_had_gained(record, lowest):
     gained, left = recipes.GUESSING - lowest, recipes.GUESSING - recipes.last_loss(record)
-    shares = (left < gained * 2 / 3).mean(axis=0)
-    assert (shares[:-1] >= MOST).all()
-    assert shares[-1] == 0
+    lost = left < gained * 2 / 3
+    assert all(most(of_one_warmup) for of_one_warmup in lost[:, :-1].T)
+    assert not lost[:, -1].any()
 
 
 def test_the_diagnosis_finds_the_rise_and_it_comes_after_the_ramp(record):
@@ -68,16 +67,16 @@ def test_the_diagnosis_finds_the_rise_and_it_comes_after_the_ramp(record):
     assert not any(runs[-1] for runs in rises)
     for place, warmup in enumerate(recipes.WARMUPS[:-1]):
         found = [runs[place].since for runs in rises if runs[place]]
-        assert len(found) >= MOST * len(SEEDS) - 1  # the shortest warmup leaves little to lose
-        assert np.mean(np.array(found) > warmup) >= MOST
+        assert len(found) > len(rises) / 2  # the shortest warmup leaves little to lose
+        assert most(np.array(found) > warmup)
 
 
 def test_the_longest_has_learnt_before_the_rate_is_full_and_has_hardly_a_gradient_left(record):
     at_full_rate = record.loss[:, -1, LONGEST:]
-    assert (record.loss[:, -1, LONGEST // 2 : LONGEST].max(axis=-1) < recipes.TRAINED).mean() >= MOST
-    assert (at_full_rate.max(axis=-1) < recipes.TRAINED).mean() >= MOST
+    assert nearly_all(record.loss[:, -1, LONGEST // 2 : LONGEST].max(axis=-1) < recipes.TRAINED)
+    assert nearly_all(at_full_rate.max(axis=-1) < recipes.TRAINED)
     norms = record.gradient_norm[:, -1]
-    assert (norms[:, LONGEST] < norms[:, 0] / 100).mean() >= MOST
+    assert nearly_all(norms[:, LONGEST] < norms[:, 0] / 100)
 
 
 def test_a_figure_that_is_stopped_says_so():
