@@ -155,11 +155,16 @@ def highest_after_the_calm(record):
 
 
 def test_clipping_prevents_the_instability_in_mid_training(beyond):
-    assert (highest_after_the_calm(beyond["no clipping"]) > 2).mean() >= MOST
-    assert (beyond["no clipping"].final_test_error > 0.3).mean() >= MOST
+    highest = {label: highest_after_the_calm(record) for label, record in beyond.items()}
+    error = {label: record.final_test_error[:, 0] for label, record in beyond.items()}
+    assert (highest["no clipping"] > 2).mean() >= MOST
+    assert np.median(error["no clipping"]) > 0.3
     for label in ("clipped", "clipped harder"):
-        assert (highest_after_the_calm(beyond[label]) < 2).all()
-        assert (beyond[label].final_test_error < clipping_recipes.TRAINED).all()
+        assert (highest[label] < highest["no clipping"] / 2).mean() >= MOST
+        assert (error[label] < error["no clipping"]).mean() >= MOST
+        assert np.median(error[label]) < clipping_recipes.TRAINED
+    assert (highest["clipped harder"] < 2).all()
+    assert (error["clipped harder"] < clipping_recipes.TRAINED).all()
 
 
 def test_what_remains_of_it_goes_when_clipped_harder(beyond):
@@ -175,9 +180,9 @@ def test_its_threshold_is_a_little_above_the_typical_norm_and_clips_few_steps(be
     assert (clipped(beyond["clipped harder"], threshold / 2) < 0.5).all()
 
 
-def test_a_longer_warmup_fixes_what_no_threshold_does(adam):
+def test_a_longer_warmup_fixes_what_clipping_does_not(adam):
     errors = adam["clipping"].final_test_error
-    assert (errors < clipping_recipes.TRAINED).mean() <= 1 - MOST
+    assert (errors < clipping_recipes.TRAINED).mean() < 0.5
     warm = adam["longer warmup"].final_test_error[:, 0]
     assert (warm < clipping_recipes.TRAINED).mean() >= MOST
     assert (warm < errors.min(axis=-1)).mean() >= MOST
