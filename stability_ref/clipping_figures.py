@@ -45,13 +45,13 @@ def figure_9(records: Mapping[str, Record]) -> Figure:
     norms = records["better threshold"].gradient_norm[0, 0]
     with styled_figure(9.6, 4.6) as figure:
         left, right = figure.subplots(1, 2, width_ratios=[1.7, 1])
-        left.plot(np.arange(len(norms)), norms, color=COLOURS[0], linewidth=0.9, label="gradient norm")
+        left.plot(norms, color=COLOURS[0], linewidth=0.9, label="gradient norm")
         _histogram(right, norms)
-        for label in ("too aggressive", "better threshold"):
-            full = f"threshold {label}" if label == "too aggressive" else label
-            look = {**_LOOKS[full], "label": f"{full}, {_THRESHOLDS[full]:g}"}
-            left.axhline(_THRESHOLDS[full], **look)
-            right.axvline(_THRESHOLDS[full], **look)
+        for label in ("threshold too aggressive", "better threshold"):
+            threshold = _THRESHOLDS[label]
+            look = {**_LOOKS[label], "label": f"{label}, {threshold:g}"}
+            left.axhline(threshold, **look)
+            right.axvline(threshold, **look)
         left.set(title="Training an unstable net with gradient clipping", xlabel="Global step")
         left.set(ylabel="Gradient L2 norm", yscale="log", ylim=(0.008, 1e6), xlim=(-30, len(norms)))
         left.legend(loc="upper right")

@@ -50,28 +50,28 @@ def train(
     rate: float = RATE,
     warmup_steps: int = 0,
 ) -> Record:
-    """The unstable net with Momentum: 1000 steps at a constant rate, after a warmup if there is one."""
-    schedule = prepend_warmup(constant(rate), warmup_steps)
-    return _whole(
-        run(
-            unstable_net(),
-            "momentum",
-            schedule,
-            STEPS + warmup_steps,
-            seeds=seeds,
-            clip_threshold=threshold,
-            on_step=on_step,
-        )
+    """The unstable net with Momentum: 1000 steps at a constant rate, after a warmup if there is one.
+
+    A run that on_step stops comes back as it is, for sliders; those below raise KeyboardInterrupt instead.
+    """
+    return run(
+        unstable_net(),
+        "momentum",
+        prepend_warmup(constant(rate), warmup_steps),
+        STEPS + warmup_steps,
+        seeds=seeds,
+        clip_threshold=threshold,
+        on_step=on_step,
     )
 
 
 def figure_9(seeds: Sequence[int], on_step: OnStep | None = None) -> dict[str, Record]:
     """The unstable net without clipping, with both thresholds, and with the rate cut instead (C1, C5)."""
     return {
-        "no clipping": train(seeds, None, on_step),
-        "better threshold": train(seeds, BETTER, on_step),
-        "threshold too aggressive": train(seeds, TOO_AGGRESSIVE, on_step),
-        "smaller rate instead": train(seeds, BETTER, on_step, rate=SMALLER_RATE),
+        "no clipping": _whole(train(seeds, None, on_step)),
+        "better threshold": _whole(train(seeds, BETTER, on_step)),
+        "threshold too aggressive": _whole(train(seeds, TOO_AGGRESSIVE, on_step)),
+        "smaller rate instead": _whole(train(seeds, BETTER, on_step, rate=SMALLER_RATE)),
     }
 
 

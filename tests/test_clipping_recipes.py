@@ -218,6 +218,11 @@ def test_a_figure_that_is_stopped_starts_no_further_run(make):
     assert len(calls) == 1
 
 
+def test_a_single_run_that_a_slider_stops_comes_back_as_it_is():
+    record = clipping_recipes.train([0], BETTER, lambda done, total, record: done == 7)
+    assert record.steps_done.tolist() == [[7]]
+
+
 def test_bad_input_is_refused(four, survival):
     with pytest.raises(ValueError, match="threshold must be above 0, but 0 came"):
         clipping_recipes.effective_rate(four["better threshold"], 0)
