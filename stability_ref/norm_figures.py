@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from stability_ref.figures import COLOURS, LINE_STYLES, mark_unstable, styled_figure
 from stability_ref.norm_recipes import (
     PLACEMENTS,
-    RATES,
     WITH_WARMUP,
+    WITHOUT_NORM,
+    base_rates,
     largest_usable_rate,
     optimises_well,
 )
@@ -21,7 +22,6 @@ Array = np.ndarray
 LOWEST, HIGHEST = 0.05, 20.0  # limits of the loss
 TOP = 13.0  # where a loss above it, or one that is not finite, is drawn
 INSIDE = ("pre-norm", "x + Norm(f(x))")  # the placements whose norm stands inside the branch
-WITHOUT_NORM = ("ReZero", "no norm")
 
 # As in the playbook's Figure 8 post-norm is warm, pre-norm blue; dashes and markers say it without colour.
 _COLOURS = {
@@ -59,13 +59,14 @@ def placements_figure(records: Mapping[str, Record]) -> Figure:
     Args:
         records: those of `norm_recipes.figure_8` and of `norm_recipes.other_placements` in one mapping.
     """
-    panels = {"The norm inside the branch": INSIDE, "Without a norm": WITHOUT_NORM}
+    names = {"The norm inside the branch": INSIDE, "Without a norm": WITHOUT_NORM}
     with styled_figure(9.6, 4.6) as figure:
-        for axes, (title, labels) in zip(figure.subplots(1, 2, sharey=True), panels.items(), strict=True):
+        panels = figure.subplots(1, 2, sharex=True, sharey=True)
+        for axes, (title, labels) in zip(panels, names.items(), strict=True):
             _axis_plot(axes, records, labels)
             axes.set(title=title)
             axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
-        figure.axes[0].set_ylabel("Validation loss after the last step")
+        panels[0].set_ylabel("Validation loss after the last step")
     return figure
 
 
@@ -83,20 +84,20 @@ def _axis_plot(axes: Axes, records: Mapping[str, Record], labels: Iterable[str])
 
 def _curve(axes: Axes, label: str, record: Record, look: Mapping[str, Any]) -> None:
     """Median and range over the seeds, with crosses and a star."""
-    losses = record.test_loss[..., -1]
+    rates, losses = base_rates(record), record.test_loss[..., -1]
     losses = np.where(losses < TOP, losses, TOP)  # also what is not finite
     median, good = np.median(losses, axis=0), optimises_well(record)
     poor = good.mean(axis=0) < 0.5
-    # Digits carry over to other processors only below the last good rate of every seed.
-    at_the_edge = largest_usable_rate(record).min() <= RATES
-    axes.fill_between(RATES, losses.min(axis=0), losses.max(axis=0), color=look["color"], alpha=0.15, lw=0)
-    (line,) = axes.plot(RATES, median, label=label, **look)
-    (crosses,) = axes.plot(RATES[poor], median[poor], **_CROSS, label=f"_crosses of {label}")
+    # Digits carry over to other processors below the last good rate of every seed; without a norm, nowhere.
+    at_the_edge = (largest_usable_rate(record).min() <= rates) | label.startswith("no norm")
+    axes.fill_between(rates, losses.min(axis=0), losses.max(axis=0), color=look["color"], alpha=0.15, lw=0)
+    (line,) = axes.plot(rates, median, label=label, **look)
+    (crosses,) = axes.plot(rates[poor], median[poor], **_CROSS, label=f"_crosses of {label}")
     mark_unstable(line, at_the_edge)
     mark_unstable(crosses, np.full(poor.sum(), True))
     if not poor.all():
         best = [np.argmin(np.where(poor, np.inf, median))]
         (star,) = axes.plot(
-            RATES[best], median[best], **_STAR, color=look["color"], label=f"_best of {label}"
+            rates[best], median[best], **_STAR, color=look["color"], label=f"_best of {label}"
         )
         mark_unstable(star, at_the_edge[best])

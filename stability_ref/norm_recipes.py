@@ -15,16 +15,18 @@ from stability_ref.training import OnStep, Record
 
 Array = np.ndarray
 RATES = 2.0 ** np.arange(-9, 1)  # ten rates, as many as in the playbook's Figure 8, a factor 2 apart
+LOW_RATES = 2.0 ** np.arange(-11, -4)  # for what has no norm, which diverges at the higher ones of RATES
 WITH_WARMUP = " + warmup"  # ends the label of a curve with warmup
 
 # The blocks of problems.residual_block by the name that the figures give them.
 PLACEMENTS = {"post-norm": "post", "pre-norm": "pre"}
-OTHERS = {"x + Norm(f(x))": "resn", "ReZero": "rezero", "no norm": "plain"}
+NORM_LAST = {"x + Norm(f(x))": "resn"}
+WITHOUT_NORM = {"ReZero": "rezero", "no norm": "plain"}
 
 ADAM_RATES = 2.0 ** np.array([-7, -5, -3, -1])
 
-# For each rule the lowest, the default and the highest rate of a slider. Without warmup, in most seeds: at the
-# lowest post-norm and pre-norm both train, at the default pre-norm does, at the highest neither.
+# For each rule the lowest, the default and the highest rate of a slider. Without warmup, in most seeds,
+# post-norm and pre-norm both train at the lowest, pre-norm alone at the default, and neither at the highest.
 RULE_RATES: dict[str, tuple[float, float, float]] = {
     "sgd": (1 / 128, 1 / 4, 2.0),
     "momentum": (1 / 512, 1 / 32, 1.0),
@@ -69,14 +71,15 @@ def figure_8(seeds: Sequence[int], on_step: OnStep | None = None) -> dict[str, R
 
 
 def other_placements(seeds: Sequence[int], on_step: OnStep | None = None) -> dict[str, Record]:
-    """The same for x + Norm(f(x)), which is the web edition's advice (X4), for ReZero (X5) and for no norm.
+    """The same for x + Norm(f(x)), as the web edition has it (X4); at lower rates ReZero (X5) and no norm.
 
     Args, errors: as `figure_8`.
 
     Returns:
         The records by their labels: x + Norm(f(x)), ReZero and no norm, each without and with warmup.
     """
-    return _sweeps(OTHERS, seeds, on_step)
+    norm_last = _sweeps(NORM_LAST, seeds, on_step)
+    return norm_last | _sweeps(WITHOUT_NORM, seeds, on_step, rates=LOW_RATES)
 
 
 def adam_check(seeds: Sequence[int], on_step: OnStep | None = None) -> dict[str, Record]:

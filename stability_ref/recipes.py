@@ -119,7 +119,11 @@ def train_all(
     evaluate_every: int | None = None,
     rule: str = "momentum",
 ) -> Record:
-    """`training.run`, but a run that is stopped before its last step gives no record."""
+    """`training.run` for a figure: no record comes of a run that is stopped before its last step.
+
+    Raises:
+        KeyboardInterrupt: if it was stopped.
+    """
     record = run(net, rule, schedule, steps, seeds=seeds, evaluate_every=evaluate_every, on_step=on_step)
     if (record.steps_done < steps).any():  # a figure of half a run would mislead
         raise KeyboardInterrupt("stopped before the figure's runs were complete")

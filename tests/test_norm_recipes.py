@@ -76,6 +76,7 @@ def test_a_norm_at_the_end_of_the_branch_does_what_one_at_its_beginning_does(usa
 
 
 def test_rezero_makes_more_rates_usable_than_no_norm_but_fewer_than_a_norm_in_the_branch(usable):
+    assert (usable["ReZero"] >= 4 * usable["no norm"]).mean() >= MOST
     for warmup in ("", norm_recipes.WITH_WARMUP):
         assert (usable["ReZero" + warmup] > usable["no norm" + warmup]).mean() >= MOST
         assert (8 * usable["ReZero" + warmup] <= usable["pre-norm" + warmup]).mean() >= MOST
@@ -121,9 +122,11 @@ def sweep(sweeps):
     return with_losses
 
 
-def test_the_base_rate_is_the_top_of_the_warmup(sweeps):
-    for record in sweeps.values():
-        np.testing.assert_array_equal(norm_recipes.base_rates(record), norm_recipes.RATES)
+def test_the_base_rate_is_the_top_of_the_warmup(sweeps, others):
+    for label, record in (sweeps | others).items():
+        has_norm = label.removesuffix(norm_recipes.WITH_WARMUP) not in norm_recipes.WITHOUT_NORM
+        rates = norm_recipes.RATES if has_norm else norm_recipes.LOW_RATES
+        np.testing.assert_array_equal(norm_recipes.base_rates(record), rates)
 
 
 def test_a_good_trial_beyond_a_poor_one_is_not_usable(sweep):
