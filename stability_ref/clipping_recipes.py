@@ -12,6 +12,7 @@ from stability_ref import recipes
 from stability_ref.checks import known, require
 from stability_ref.clipping import threshold_at_percentile
 from stability_ref.problems import DigitsProblem
+from stability_ref.recipes import train_all
 from stability_ref.schedules import Schedule, constant, cosine, prepend_warmup
 from stability_ref.training import OnStep, Record, run
 
@@ -42,43 +43,45 @@ def unstable_net() -> DigitsProblem:
     return DigitsProblem("plain", blocks=12, width=12, batch_size=8, loss="squared_error", dtype=np.float64)
 
 
-def train(
-    seeds: Sequence[int],
-    threshold: float | None = None,
-    on_step: OnStep | None = None,
-    *,
-    rate: float = RATE,
-    warmup_steps: int = 0,
-) -> Record:
-    """The unstable net with Momentum: 1000 steps at a constant rate, after a warmup if there is one.
+def train(seeds: Sequence[int], threshold: float | None = None, on_step: OnStep | None = None) -> Record:
+    """The unstable net with Momentum, 1000 steps at a constant rate.
 
     A run that on_step stops comes back as it is, for sliders; those below raise KeyboardInterrupt instead.
     """
     return run(
         unstable_net(),
         "momentum",
-        prepend_warmup(constant(rate), warmup_steps),
-        STEPS + warmup_steps,
+        constant(RATE),
+        STEPS,
         seeds=seeds,
         clip_threshold=threshold,
         on_step=on_step,
     )
 
 
+def warmed_up(seeds: Sequence[int], warmup_steps: int, on_step: OnStep | None = None) -> Record:
+    """The unstable net without clipping, with a warmup before its 1000 steps (C6)."""
+    schedule = prepend_warmup(constant(RATE), warmup_steps)
+    return train_all(unstable_net(), schedule, STEPS + warmup_steps, seeds, on_step)
+
+
 def figure_9(seeds: Sequence[int], on_step: OnStep | None = None) -> dict[str, Record]:
     """The unstable net without clipping, with both thresholds, and with the rate cut instead (C1, C5)."""
+    settings = {
+        "no clipping": (RATE, None),
+        "better threshold": (RATE, BETTER),
+        "threshold too aggressive": (RATE, TOO_AGGRESSIVE),
+        "smaller rate instead": (SMALLER_RATE, BETTER),
+    }
     return {
-        "no clipping": _whole(train(seeds, None, on_step)),
-        "better threshold": _whole(train(seeds, BETTER, on_step)),
-        "threshold too aggressive": _whole(train(seeds, TOO_AGGRESSIVE, on_step)),
-        "smaller rate instead": _whole(train(seeds, BETTER, on_step, rate=SMALLER_RATE)),
+        label: train_all(unstable_net(), constant(rate), STEPS, seeds, on_step, clip_threshold=threshold)
+        for label, (rate, threshold) in settings.items()
     }
 
 
 def survival(seeds: Sequence[int], on_step: OnStep | None = None) -> Record:
     """The unstable net without clipping at the five rates around its edge (C3)."""
-    schedule = constant(SURVIVAL_RATES)
-    return _whole(run(unstable_net(), "momentum", schedule, STEPS, seeds=seeds, on_step=on_step))
+    return train_all(unstable_net(), constant(SURVIVAL_RATES), STEPS, seeds, on_step)
 
 
 def highest_surviving(record: Record) -> int:
@@ -158,17 +161,7 @@ def calm_threshold(unclipped: Record) -> float:
 def _beyond(seeds: Sequence[int], threshold: float | None, on_step: OnStep | None) -> Record:
     steps = recipes.BEYOND_STEPS + recipes.BEYOND_WARMUP
     schedule = prepend_warmup(cosine(5 * recipes.PEAK_RATE, recipes.BEYOND_STEPS), recipes.BEYOND_WARMUP)
-    return _whole(
-        run(
-            recipes.post_norm_net(),
-            "momentum",
-            schedule,
-            steps,
-            seeds=seeds,
-            clip_threshold=threshold,
-            on_step=on_step,
-        )
-    )
+    return train_all(recipes.post_norm_net(), schedule, steps, seeds, on_step, clip_threshold=threshold)
 
 
 def warmup_or_clipping(seeds: Sequence[int], on_step: OnStep | None = None) -> dict[str, Record]:
@@ -192,10 +185,4 @@ def _adam(
 ) -> Record:
     net = DigitsProblem("post", blocks=12, width=16)
     steps = ADAM_STEPS + warmup_steps
-    return _whole(run(net, "adam", schedule, steps, seeds=seeds, clip_threshold=threshold, on_step=on_step))
-
-
-def _whole(record: Record) -> Record:
-    if (record.steps_done < record.loss.shape[-1]).any():  # a figure of half a run would mislead
-        raise KeyboardInterrupt("stopped before the figure's runs were complete")
-    return record
+    return train_all(net, schedule, steps, seeds, on_step, rule="adam", clip_threshold=threshold)

@@ -95,7 +95,7 @@ def figure_4(seeds: Sequence[int], on_step: OnStep | None = None) -> dict[str, R
     curves = {"standard net": (standard_net(), 0), "sick twin": (sick_twin(), 0)}
     curves["sick twin + warmup"] = (sick_twin(), WARMUP_STEPS)
     return {
-        label: _train(net, baseline(RATES, warmup), STEPS + warmup, seeds, on_step)
+        label: train_all(net, baseline(RATES, warmup), STEPS + warmup, seeds, on_step)
         for label, (net, warmup) in curves.items()
     }
 
@@ -105,8 +105,8 @@ def figure_5(seeds: Sequence[int], on_step: OnStep | None = None) -> dict[str, t
     schedule = constant(RATES[LARGE])
     return {
         label: (
-            _train(net(), schedule, 500, seeds, on_step, evaluate_every=SPARSE),
-            _train(net(), schedule, FREQUENT, seeds, on_step, evaluate_every=1),
+            train_all(net(), schedule, 500, seeds, on_step, evaluate_every=SPARSE),
+            train_all(net(), schedule, FREQUENT, seeds, on_step, evaluate_every=1),
         )
         for label, net in NETS.items()
     }
@@ -119,7 +119,7 @@ def figure_6(seeds: Sequence[int], on_step: OnStep | None = None) -> Record:
     """
     warmups = np.array(WARMUPS)
     schedule = prepend_warmup(constant(np.full(warmups.shape, FULL_RATE)), warmups)
-    return _train(deep_post_norm_net(), schedule, FULL_STEPS, seeds, on_step, rule="adam")
+    return train_all(deep_post_norm_net(), schedule, FULL_STEPS, seeds, on_step, rule="adam")
 
 
 def last_loss(record: Record) -> np.ndarray:
@@ -131,25 +131,40 @@ def figure_7a(
     seeds: Sequence[int], on_step: OnStep | None = None, net: DigitsProblem | None = None
 ) -> Record:
     """A sweep of the ten rates with a cosine of 300 steps: the plain net, if no other is given."""
-    return _train(net or plain_net(), cosine(EDGE_RATES, EDGE_STEPS), EDGE_STEPS, seeds, on_step)
+    return train_all(net or plain_net(), cosine(EDGE_RATES, EDGE_STEPS), EDGE_STEPS, seeds, on_step)
 
 
 def figure_7b(seeds: Sequence[int], on_step: OnStep | None = None) -> Record:
     """The post-norm net at its peak rate and at five times that: warmup of 300 steps, cosine of 500."""
     schedule = prepend_warmup(cosine([PEAK_RATE, 5 * PEAK_RATE], BEYOND_STEPS), BEYOND_WARMUP)
-    return _train(post_norm_net(), schedule, BEYOND_STEPS + BEYOND_WARMUP, seeds, on_step)
+    return train_all(post_norm_net(), schedule, BEYOND_STEPS + BEYOND_WARMUP, seeds, on_step)
 
 
-def _train(
+def train_all(
     net: DigitsProblem,
     schedule: Schedule,
     steps: int,
     seeds: Sequence[int],
-    on_step: OnStep | None,
-    evaluate_every: int | None = None,
+    on_step: OnStep | None = None,
+    *,
     rule: str = "momentum",
+    **options: Any,
 ) -> Record:
-    record = run(net, rule, schedule, steps, seeds=seeds, evaluate_every=evaluate_every, on_step=on_step)
+    """`training.run` for a figure: no record comes of a run that is stopped before its last step.
+
+    Args:
+        net: what is trained.
+        schedule: as in `training.run`.
+        steps: of each run.
+        seeds: whole numbers, each once.
+        on_step: as in `training.run`.
+        rule: a name in `updates.RULES`.
+        options: the other arguments of `training.run`.
+
+    Raises:
+        KeyboardInterrupt: if it was stopped.
+    """
+    record = run(net, rule, schedule, steps, seeds=seeds, on_step=on_step, **options)
     if (record.steps_done < steps).any():  # a figure of half a run would mislead
         raise KeyboardInterrupt("stopped before the figure's runs were complete")
     return record
