@@ -32,8 +32,8 @@ RULE_RATES: dict[str, tuple[float, float, float]] = {
     "momentum": (1 / 512, 1 / 32, 1.0),
     "nesterov": (1 / 512, 1 / 32, 1.0),
     "rmsprop": (1 / 4096, 1 / 32, 0.5),
-    "adam": (1 / 512, 1 / 16, 2.0),
-    "nadam": (1 / 512, 1 / 16, 2.0),
+    "adam": (1 / 512, 1 / 16, 4.0),
+    "nadam": (1 / 512, 1 / 16, 4.0),
 }
 
 
