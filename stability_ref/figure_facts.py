@@ -84,6 +84,9 @@ def _line_facts(line: Line2D) -> str:
     parts = [f"{line.get_label()!r} {_look(line)}: {len(y)} points, {np.sum(~np.isfinite(y))} not finite"]
     if len(x):
         parts.append(f"x {x[0]:.3g} to {x[-1]:.3g}")
+    if len(unstable) != len(y):  # the line was given other data after it was marked
+        parts.append(f"marked as {len(unstable)} points")
+        unstable = np.full(len(y), True)
     if unstable.any():
         parts.append(f"{unstable.sum()} unstable")
     if unstable.any() and bound:

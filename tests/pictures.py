@@ -13,7 +13,15 @@ from matplotlib.testing.compare import compare_images
 from matplotlib.text import Text
 from matplotlib.ticker import NullFormatter
 
-from stability_ref import diagnosis_figures, edge_figures, figures, rule_figures, warmup_figures
+from stability_ref import (
+    clipping_figures,
+    diagnosis_figures,
+    edge_figures,
+    figures,
+    norm_figures,
+    rule_figures,
+    warmup_figures,
+)
 from stability_ref.problems import Quadratic, Rosenbrock
 from stability_ref.schedules import constant
 from stability_ref.training import trace
@@ -67,12 +75,27 @@ def live_log():
     return live.figure
 
 
+def live_threshold():
+    live = clipping_figures.LiveThreshold(records.figure_9()["better threshold"])
+    for percentile in (50, 90):
+        live.begin()
+        live.set_percentile(percentile)
+        live.finish(records.figure_9()["threshold too aggressive"])
+    return live.figure
+
+
 PICTURES = {
     "figures.figure_4": lambda: figures.figure_4(records.figure_4()),
     "figures.figure_5": lambda: figures.figure_5(records.figure_5()),
     "figures.LiveRun": live_run,
     "warmup_figures.schedules_figure": warmup_figures.schedules_figure,
     "warmup_figures.figure_6": lambda: warmup_figures.figure_6(records.figure_6()),
+    "norm_figures.figure_8": lambda: norm_figures.figure_8(records.placements()),
+    "norm_figures.placements_figure": lambda: norm_figures.placements_figure(records.placements()),
+    "clipping_figures.figure_9": lambda: clipping_figures.figure_9(records.figure_9()),
+    "clipping_figures.effective_rates": lambda: clipping_figures.effective_rates(records.figure_9()),
+    "clipping_figures.spikes": lambda: clipping_figures.spikes(records.spikes()),
+    "clipping_figures.LiveThreshold": live_threshold,
     "edge_figures.figure_7a": lambda: edge_figures.figure_7a(records.figure_7a()),
     "edge_figures.figure_7b": lambda: edge_figures.figure_7b(records.figure_7b()),
     "edge_figures.curves_above": lambda: edge_figures.curves_above(

@@ -4,8 +4,9 @@ import dataclasses
 
 import numpy as np
 
-from stability_ref import recipes
+from stability_ref import clipping_recipes, norm_recipes, recipes
 from stability_ref.diagnosis import Log, diagnose, find_warmup
+from stability_ref.norm_recipes import LOW_RATES, WITH_WARMUP, WITHOUT_NORM
 from stability_ref.problems import Quadratic
 from stability_ref.schedules import constant, prepend_warmup
 from stability_ref.training import run
@@ -148,3 +149,62 @@ def seen_log():
     loss = 2.3 * np.exp(-np.arange(200) / 80) + 20 * (abs(np.arange(200) - 9) < 6)
     every = Log(loss)
     return every, diagnose(Log(loss[::3], step=np.arange(0, 200, 3))).runs[0]
+
+
+def placements():
+    """Ten curves of three seeds for lesson 03b's figures: each is good at so many of its lowest rates."""
+    good = {
+        "post-norm": 2,
+        "post-norm + warmup": 4,
+        "pre-norm": 6,
+        "pre-norm + warmup": 8,
+        "x + Norm(f(x))": 6,
+        "x + Norm(f(x)) + warmup": 8,
+        "ReZero": 3,
+        "ReZero + warmup": 3,
+        "no norm": 0,
+        "no norm + warmup": 1,
+    }
+    return {label: _placement(label.removesuffix(WITH_WARMUP), count) for label, count in good.items()}
+
+
+def _placement(name, good):
+    """Three seeds whose losses fall at so many rates and are beyond the pale at the rest."""
+    rates = LOW_RATES if name in WITHOUT_NORM else norm_recipes.RATES
+    poor = [2.4, 2.5, 40.0, np.inf, *[np.nan] * 6]
+    losses = np.array([*np.geomspace(0.4, 0.2, good), *poor])[: len(rates)]
+    return made(rates, 1, seeds=3, test_loss=np.outer([0.9, 1, 1.1], losses)[..., None])
+
+
+def one_trial(norms, loss, train_loss=0.06):
+    """A record of one trial with these norms and losses."""
+    values = {
+        name: np.asarray(value, dtype=float)[None, None]
+        for name, value in {"gradient_norm": norms, "loss": loss}.items()
+    }
+    return made(clipping_recipes.RATE, len(norms), train_loss=np.full((1, 1, 1), train_loss), **values)
+
+
+def figure_9():
+    """Figure 9's records: norms that fall to 2 or to 5, losses that fall to a tenth or to 1."""
+    steps = np.arange(clipping_recipes.STEPS)
+    fast, slow = np.exp(-steps / 10), np.exp(-steps / 30)
+    return {
+        "no clipping": one_trial(np.full(len(steps), np.nan), np.full(len(steps), np.nan)),
+        "better threshold": one_trial(2 + 1e5 * fast, 0.1 + 1e4 * fast),
+        "threshold too aggressive": one_trial(5 + 1e5 * slow, 1 + 1e4 * slow),
+        "smaller rate instead": one_trial(5.1 + 1e5 * slow, 1.1 + 1e4 * slow),
+    }
+
+
+def spikes():
+    """A loss that rises in mid training, and two that do not."""
+    steps = np.arange(recipes.BEYOND_STEPS + recipes.BEYOND_WARMUP)
+    rising = 9 * np.exp(-steps / 30) + 4.0 * (steps >= 300)
+    falling = 9 * np.exp(-steps / 30) + 0.1
+    norms = 2 + 40 * np.exp(-steps / 10)
+    return {
+        "no clipping": one_trial(norms, rising),
+        "clipped": one_trial(norms * 1.1, falling),
+        "clipped harder": one_trial(norms * 1.2, falling / 2),
+    }

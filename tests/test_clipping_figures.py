@@ -4,50 +4,23 @@ import dataclasses
 
 import numpy as np
 import pytest
+import records
 
 from stability_ref import clipping_figures, clipping_recipes, figures, recipes
 from stability_ref.clipping_recipes import BETTER, RATE, STEPS, TOO_AGGRESSIVE
-from stability_ref.problems import Quadratic
-from stability_ref.schedules import constant
-from stability_ref.training import run
 
 EVERY = np.arange(STEPS)
 BEYOND = recipes.BEYOND_STEPS + recipes.BEYOND_WARMUP
 
 
-def made(norms, loss, train_loss=0.06):
-    """A record of one trial with hand-made norms and losses."""
-    bowl = run(Quadratic([1.0]), "sgd", constant(RATE), len(norms))
-    return dataclasses.replace(
-        bowl,
-        gradient_norm=np.asarray(norms, dtype=float)[None, None],
-        loss=np.asarray(loss, dtype=float)[None, None],
-        train_loss=np.full((1, 1, 1), train_loss),
-    )
-
-
 @pytest.fixture(scope="module")
 def four():
-    """Figure 9's records: norms that fall to 2 or to 5, losses that fall to a tenth or to 1."""
-    return {
-        "no clipping": made(np.full(STEPS, np.nan), np.full(STEPS, np.nan)),
-        "better threshold": made(2 + 1e5 * np.exp(-EVERY / 10), 0.1 + 1e4 * np.exp(-EVERY / 10)),
-        "threshold too aggressive": made(5 + 1e5 * np.exp(-EVERY / 30), 1 + 1e4 * np.exp(-EVERY / 30)),
-        "smaller rate instead": made(5.1 + 1e5 * np.exp(-EVERY / 30), 1.1 + 1e4 * np.exp(-EVERY / 30)),
-    }
+    return records.figure_9()
 
 
 @pytest.fixture(scope="module")
 def beyond():
-    steps = np.arange(BEYOND)
-    rising = 9 * np.exp(-steps / 30) + 4.0 * (steps >= 300)
-    falling = 9 * np.exp(-steps / 30) + 0.1
-    norms = 2 + 40 * np.exp(-steps / 10)
-    return {
-        "no clipping": made(norms, rising),
-        "clipped": made(norms * 1.1, falling),
-        "clipped harder": made(norms * 1.2, falling / 2),
-    }
+    return records.spikes()
 
 
 def line_facts(text, label):
@@ -133,11 +106,11 @@ def test_unstable_values_are_not_in_the_text(four, beyond):
         )
         for label, record in beyond.items()
     }
-    for draw, records, others in (
+    for draw, right, others in (
         (clipping_figures.effective_rates, four, moved),
         (clipping_figures.spikes, beyond, parted),
     ):
-        assert figures.facts(draw(records)) == figures.facts(draw(others))
+        assert figures.facts(draw(right)) == figures.facts(draw(others))
 
 
 def test_lines_are_told_apart_without_colour(four, beyond):
@@ -194,7 +167,7 @@ def test_the_sentence_names_threshold_share_and_loss(live, four):
     live.set_percentile(90)
     live.begin()
     share = "5%"
-    few = made(np.where(EVERY < 50, 1e4, 1.0), np.full(STEPS, 0.1))
+    few = records.one_trial(np.where(EVERY < 50, 1e4, 1.0), np.full(STEPS, 0.1))
     threshold = np.percentile(four["better threshold"].gradient_norm, 90)
     expected = (
         f"Threshold {threshold:.3g}, percentile 90: {share} of the updates clipped. Final training loss 0.06."
@@ -206,7 +179,7 @@ def test_more_than_half_clipped_is_called_a_smaller_rate(live):
     threshold = live.set_percentile(50)
     for share, called in ((0.5, False), (0.51, True)):
         norms = np.where(share * STEPS > EVERY, 2 * threshold, threshold / 2)
-        sentence = live.finish(made(norms, np.full(STEPS, 0.1)))
+        sentence = live.finish(records.one_trial(norms, np.full(STEPS, 0.1)))
         assert ("in essence a smaller learning rate" in sentence) is called
 
 
@@ -214,12 +187,12 @@ def test_more_than_half_clipped_is_called_a_smaller_rate(live):
 def test_a_run_that_blows_up_gets_a_cross_and_no_share(live, loss):
     *_, blow_up = live.lines
     live.set_percentile(99)
-    sentence = live.finish(made(np.full(STEPS, loss), np.where(EVERY < 7, 1e3, loss)))
+    sentence = live.finish(records.one_trial(np.full(STEPS, loss), np.where(EVERY < 7, 1e3, loss)))
     assert sentence.endswith("the loss blew up, the threshold is too loose.")
     assert list(blow_up.get_xdata()) == [7]
     live.begin()
     live.set_percentile(50)
-    live.finish(made(np.full(STEPS, 1.0), np.full(STEPS, 0.1)))
+    live.finish(records.one_trial(np.full(STEPS, 1.0), np.full(STEPS, 0.1)))
     assert len(blow_up.get_xdata()) == 0
 
 
@@ -231,7 +204,7 @@ def test_the_text_of_a_run_that_blew_up_or_clips_too_much_holds_no_digit_of_it(l
             late = np.where(EVERY >= clipping_figures.PORTABLE, factor, 1)
             scale = late if loss < 1 else factor
             live.begin()
-            live.finish(made(np.full(STEPS, norm) * scale, np.full(STEPS, loss) * scale))
+            live.finish(records.one_trial(np.full(STEPS, norm) * scale, np.full(STEPS, loss) * scale))
         live.begin()
         texts.add(figures.facts(live.figure))
     assert len(texts) == 1

@@ -4,40 +4,15 @@ import dataclasses
 
 import numpy as np
 import pytest
+import records
 
 from stability_ref import figures, norm_figures, norm_recipes
-from stability_ref.norm_recipes import LOW_RATES, NORM_LAST, PLACEMENTS, RATES, WITH_WARMUP, WITHOUT_NORM
-from stability_ref.problems import Quadratic
-from stability_ref.schedules import constant
-from stability_ref.training import run
-
-BEYOND = (2.4, 2.5, 40.0, np.inf, *[np.nan] * 6)
+from stability_ref.norm_recipes import NORM_LAST, PLACEMENTS, RATES, WITH_WARMUP, WITHOUT_NORM
 
 
 @pytest.fixture(scope="module")
-def records():
-    """Ten curves of three seeds with hand-made losses: each is good at so many of its lowest rates."""
-    good = {
-        "post-norm": 2,
-        "post-norm + warmup": 4,
-        "pre-norm": 6,
-        "pre-norm + warmup": 8,
-        "x + Norm(f(x))": 6,
-        "x + Norm(f(x)) + warmup": 8,
-        "ReZero": 3,
-        "ReZero + warmup": 3,
-        "no norm": 0,
-        "no norm + warmup": 1,
-    }
-    return {label: record(label.removesuffix(WITH_WARMUP), k) for label, k in good.items()}
-
-
-def record(placement, good):
-    """Three seeds whose losses fall at so many rates and are beyond the pale at the rest."""
-    rates = LOW_RATES if placement in WITHOUT_NORM else RATES
-    losses = np.array([*np.geomspace(0.4, 0.2, good), *BEYOND])[: len(rates)]
-    bowl = run(Quadratic([1.0]), "sgd", constant(rates), 1, seeds=range(3))
-    return dataclasses.replace(bowl, test_loss=np.outer([0.9, 1, 1.1], losses)[..., None])
+def ten():
+    return records.placements()
 
 
 def line_facts(figure, label):
@@ -46,8 +21,8 @@ def line_facts(figure, label):
     return line
 
 
-def test_figure_8_says_what_it_draws(records):
-    figure = norm_figures.figure_8(records)
+def test_figure_8_says_what_it_draws(ten):
+    figure = norm_figures.figure_8(ten)
     text = figures.facts(figure)
     assert "Base learning rate: log" in text
     assert "Validation loss after the last step: log 0.05 to 20" in text
@@ -62,34 +37,32 @@ def test_figure_8_says_what_it_draws(records):
     assert "x: 2 points, 0 not finite, x 0.5 to 1" in line_facts(figure, "_crosses of pre-norm + warmup")
 
 
-def test_the_star_is_at_the_lowest_median_that_is_not_poor(records):
+def test_the_star_is_at_the_lowest_median_that_is_not_poor(ten):
     early = dataclasses.replace(
-        records["pre-norm"],
-        test_loss=np.where(RATES[:, None] == RATES[2], 0.1, records["pre-norm"].test_loss),
+        ten["pre-norm"],
+        test_loss=np.where(RATES[:, None] == RATES[2], 0.1, ten["pre-norm"].test_loss),
     )
-    figure = norm_figures.figure_8(records | {"pre-norm": early})
+    figure = norm_figures.figure_8(ten | {"pre-norm": early})
     assert "x 0.00781 to 0.00781, first 0.1" in line_facts(figure, "_best of pre-norm")
 
 
-def test_a_cross_is_where_most_seeds_are_poor(records):
-    losses = records["pre-norm"].test_loss.copy()
+def test_a_cross_is_where_most_seeds_are_poor(ten):
+    losses = ten["pre-norm"].test_loss.copy()
     losses[0, 5], losses[:2, 4] = 2.0, 2.0
-    figure = norm_figures.figure_8(
-        records | {"pre-norm": dataclasses.replace(records["pre-norm"], test_loss=losses)}
-    )
+    figure = norm_figures.figure_8(ten | {"pre-norm": dataclasses.replace(ten["pre-norm"], test_loss=losses)})
     (crosses,) = [line for line in figure.axes[0].get_lines() if line.get_label() == "_crosses of pre-norm"]
     assert crosses.get_xdata().tolist() == RATES[[4, 6, 7, 8, 9]].tolist()
 
 
-def test_what_leaves_the_picture_is_drawn_in_a_row_inside_it(records):
-    for figure in (norm_figures.figure_8(records), norm_figures.placements_figure(records)):
+def test_what_leaves_the_picture_is_drawn_in_a_row_inside_it(ten):
+    for figure in (norm_figures.figure_8(ten), norm_figures.placements_figure(ten)):
         for axes in figure.axes:
             heights = np.concatenate([line.get_ydata() for line in axes.get_lines() if len(line.get_xdata())])
             assert heights.max() == norm_figures.TOP < axes.get_ylim()[1]
 
 
-def test_the_placements_are_in_two_panels_and_where_nothing_trains_is_no_star(records):
-    figure = norm_figures.placements_figure(records)
+def test_the_placements_are_in_two_panels_and_where_nothing_trains_is_no_star(ten):
+    figure = norm_figures.placements_figure(ten)
     drawn = [{line.get_label() for line in axes.get_lines()} for axes in figure.axes]
     inside, without = (
         {label + warmup for label in labels for warmup in ("", WITH_WARMUP)}
@@ -99,27 +72,27 @@ def test_the_placements_are_in_two_panels_and_where_nothing_trains_is_no_star(re
     assert without <= drawn[1]
     assert not inside & drawn[1]
     assert not without & drawn[0]
-    assert inside | without == {label for label in records if not label.startswith("post")}
+    assert inside | without == {label for label in ten if not label.startswith("post")}
     assert "7 points, 0 not finite, x 0.000488 to 0.0312, 7 unstable" in line_facts(figure, "no norm")
     assert "_best of no norm" not in drawn[1]
     assert "_best of no norm + warmup" in drawn[1]
 
 
-def test_digits_at_the_edge_and_beyond_are_not_in_the_text(records):
+def test_digits_at_the_edge_and_beyond_are_not_in_the_text(ten):
     def moved(record):
         edge = norm_recipes.largest_usable_rate(record).min()
         at_the_edge = (edge <= norm_recipes.base_rates(record))[:, None]
         return dataclasses.replace(record, test_loss=np.where(at_the_edge, 0.99, 1) * record.test_loss)
 
-    others = {label: moved(record) for label, record in records.items()}
+    others = {label: moved(record) for label, record in ten.items()}
     for draw in (norm_figures.figure_8, norm_figures.placements_figure):
-        assert figures.facts(draw(records)) == figures.facts(draw(others))
+        assert figures.facts(draw(ten)) == figures.facts(draw(others))
 
 
-def test_lines_are_told_apart_without_colour(records):
-    for figure in (norm_figures.figure_8(records), norm_figures.placements_figure(records)):
+def test_lines_are_told_apart_without_colour(ten):
+    for figure in (norm_figures.figure_8(ten), norm_figures.placements_figure(ten)):
         for axes in figure.axes:
-            lines = [line for line in axes.get_lines() if line.get_label() in records]
+            lines = [line for line in axes.get_lines() if line.get_label() in ten]
             assert len({line.get_marker() for line in lines}) == len(lines) == 4
             assert len({line.get_color() for line in lines}) == 4
             for line in lines:
@@ -143,8 +116,8 @@ FAULTS = {
 
 @pytest.mark.parametrize("draw", [norm_figures.figure_8, norm_figures.placements_figure])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_in_the_picture_changes_the_text(records, draw, fault):
-    figure = draw(records)
+def test_a_fault_in_the_picture_changes_the_text(ten, draw, fault):
+    figure = draw(ten)
     right = figures.facts(figure)
     FAULTS[fault](figure.axes[0])
     assert figures.facts(figure) != right
