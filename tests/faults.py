@@ -225,7 +225,6 @@ FAULTS = {
         "1 / np.sqrt(self._mean(centred**2) + 1e-1)",
         "03_warmup",
         "tests/test_problems.py",
-        "tests/test_recipes.py",
     ),
     "every seed the first": computing(
         "stability_ref/training.py",

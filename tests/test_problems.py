@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stability_ref import recipes
-from stability_ref.layers import LOSSES
+from stability_ref.layers import LOSSES, LayerNorm
 from stability_ref.problems import ACTIVATIONS, BLOCKS, DigitsProblem, Quadratic, Rosenbrock, load_digits
 
 VARIANTS = list(itertools.product(BLOCKS, ACTIVATIONS, LOSSES))
@@ -159,6 +159,17 @@ def test_evaluation_says_what_is_wrong_and_nan_is_wrong():
     assert 0.5 < evaluation.test_error[1] < 1
     assert np.isnan(evaluation.train_loss[0])
     assert np.isfinite([evaluation.train_loss[1], evaluation.test_loss[1]]).all()
+
+
+@pytest.mark.parametrize("size", [1e-4, 1e-2, 1.0, 100.0])
+def test_layer_norm_is_that_of_the_frameworks(size):
+    """With features as small as the root of ε, where another ε would show."""
+    torch = pytest.importorskip("torch")
+    h = size * np.random.default_rng(0).normal(size=(5, 8))
+    a, c = np.random.default_rng(1).normal(size=(2, 1, 8))
+    ours, _ = LayerNorm(8).forward((a, c), h)
+    h, a, c = map(torch.from_numpy, (h, a[0], c[0]))
+    np.testing.assert_allclose(ours, torch.nn.functional.layer_norm(h, (8,), a, c), rtol=1e-12, atol=1e-12)
 
 
 def test_the_test_error_is_of_the_test_set():
