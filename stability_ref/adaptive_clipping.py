@@ -52,9 +52,10 @@ def clip_at_percentile(
 
         {equations}
 
-    Ours: it clips as soon as one norm is known. The first step has none and is not clipped; nor is one whose
-    threshold is 0. Norms that are not finite are not counted. Unlike AutoClip, which takes the percentile of
-    all norms from the first to this step's own, it forgets, and a gradient has no say in its own threshold.
+    Ours: it clips as soon as one norm is known, since to wait for ten helped nowhere. The first step has none
+    and is not clipped; nor is one whose threshold is 0. Norms that are not finite are not counted. Unlike
+    AutoClip, which takes the percentile of all norms from the first to this step's own, it forgets, and a
+    gradient has no say in its own threshold.
 
     Args:
         theta: parameters θ_t, shape (..., n); not looked at.

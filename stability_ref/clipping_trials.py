@@ -2,7 +2,8 @@
 
 One: does clipping help during warmup? Two: does an adaptive threshold help, where a fixed one would do? The
 networks are small, the runs short: 225 steps, 75 of them warmup, far more than the playbook's 10 % (W4). A
-trial counts as trained if it ends with less than a fifth of the test set wrong.
+trial counts as trained if it ends with less than a fifth of the test set wrong. What comes out is plain data;
+`clipping_tables` makes tables of it.
 """
 
 import math
@@ -12,26 +13,34 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stability_ref.adaptive_clipping import running_percentile, unit_wise
+from stability_ref.checks import known, whole_number
 from stability_ref.problems import DigitsProblem
 from stability_ref.schedules import Schedule, cosine, prepend_warmup
 from stability_ref.training import OnStep, Record, run
 
 Array = np.ndarray
-Row = dict[str, str]
 
 STEPS, WARMUP = 225, 75
 RATES = 10.0 ** np.arange(-3, 0.25, 0.5)  # seven, from 0.001 to 1
 TRAINED = 0.2  # the largest final test error of a trial that counts as trained
-MOST = 0.8  # the share of the seeds that must have trained for a rate to be usable
+MOST = 0.8  # the share of the seeds that must have trained for a setting to be usable
 SPIKES = (90, 120, 150, 180)  # the steps in which two images are far too bright
 
 
 class SpikedDigits(DigitsProblem):
-    """The digits with sudden spikes (C6): in a few steps two images of the batch are 40 times as bright."""
+    """The digits with sudden spikes (C6): in a few steps two images of the batch are 40 times as bright.
+
+    Args:
+        spikes: the steps, counted from 0.
+        options: further arguments of `DigitsProblem`.
+
+    Raises:
+        ValueError: naming the argument that is wrong.
+    """
 
     def __init__(self, spikes: Sequence[int], **options: Any):
         super().__init__(**options)
-        self._spikes = np.asarray(spikes)
+        self._spikes = np.array([whole_number("spikes", step, minimum=0) for step in spikes], dtype=int)
         self._shown = np.concatenate([self._images, 40 * self._images])
         self._labelled = np.concatenate([self._targets, self._targets])
 
@@ -92,13 +101,25 @@ class Outcome(NamedTuple):
         """Whether most seeds trained."""
         return bool(self.trained.mean() >= MOST)
 
+    @property
+    def median_error(self) -> float:
+        """The median over the seeds of the final test error."""
+        return float(np.median(self.test_error))
+
 
 def surviving_threshold(name: str, seeds: Sequence[int]) -> float:
     """Clause C3 on a case: the 90th percentile of the unclipped norms at the highest rate that survives.
 
     Ours: a rate survives if every seed trains.
+
+    Args:
+        name: one of CASES.
+        seeds: S whole numbers.
+
+    Raises:
+        ValueError: naming the argument that is wrong.
     """
-    record = _train(name, [_schedule(rate, CASES[name].warmup) for rate in RATES], seeds)
+    record = _train(name, [_schedule(rate, _case(name).warmup) for rate in RATES], seeds)
     survives = (record.final_test_error < TRAINED).all(axis=0)
     return float(np.percentile(record.gradient_norm[:, np.flatnonzero(survives)[-1]], 90))
 
@@ -107,7 +128,7 @@ def surviving_threshold(name: str, seeds: Sequence[int]) -> float:
 
 
 class Way(NamedTuple):
-    """Whether a run is warmed up, and when it is clipped at which share of λ."""
+    """Whether a run is warmed up, and in which steps it is clipped to which share of λ."""
 
     warmup: bool
     when: tuple[int, int] = (0, 0)  # the first step that is clipped and the first one after
@@ -156,12 +177,16 @@ def in_warmup(
 
     Returns:
         An outcome for each net, rate and way, in that order.
+
+    Raises:
+        ValueError: naming the argument that is wrong.
+        KeyboardInterrupt: if it is stopped: a table of half a run would mislead.
     """
     outcomes = []
     for name, some in rates.items():
         settings = [(way, rate) for rate in some for way in ways]
         schedules = [_schedule(rate, WARMUP * ways[way].warmup) for way, rate in settings]
-        limits = [_while(CASES[name].threshold, ways[way]) for way, _ in settings]
+        limits = [_while(_case(name).threshold, ways[way]) for way, _ in settings]
         record = _train(name, schedules, seeds, on_step, clip_threshold=_together(limits))
         outcomes += _outcomes(name, settings, record)
     return outcomes
@@ -178,11 +203,6 @@ def _while(threshold: float, way: Way) -> Schedule:
 SHARES = {"4 λ": 4, "λ": 1, "λ/4": 1 / 4, "λ/16": 1 / 16}
 PERCENTILES = (50, 90)
 RATIOS = (0.01, 0.04, 0.16, 0.64)
-TUNED: dict[str, tuple[str, ...]] = {
-    "best of 4 λ … λ/16": tuple(SHARES),
-    "best AGC of 0.01 … 0.64": tuple(f"AGC {ratio:g}" for ratio in RATIOS),
-}
-SHOWN = ("unclipped", "λ", *list(TUNED)[:1], "percentile 90", "percentile 50", "AGC 0.01", *list(TUNED)[1:])
 
 
 def clippings(name: str) -> dict[str, dict[str, Any]]:
@@ -192,7 +212,7 @@ def clippings(name: str) -> dict[str, dict[str, Any]]:
         >>> list(clippings("pre-norm"))[:5]
         ['unclipped', '4 λ', 'λ', 'λ/4', 'λ/16']
     """
-    net, threshold, _ = CASES[name]
+    net, threshold, _ = _case(name)
     network = net().network
     return {
         "unclipped": {},
@@ -218,10 +238,14 @@ def adaptive(
 
     Returns:
         An outcome for each case, way and rate, in that order.
+
+    Raises:
+        ValueError: naming the argument that is wrong.
+        KeyboardInterrupt: if it is stopped.
     """
     outcomes = []
     for name in names:
-        schedules = [_schedule(rate, CASES[name].warmup) for rate in RATES]
+        schedules = [_schedule(rate, _case(name).warmup) for rate in RATES]
         for way, options in clippings(name).items():
             if ways is None or way in ways:
                 record = _train(name, schedules, seeds, on_step, **options)
@@ -229,82 +253,12 @@ def adaptive(
     return outcomes
 
 
-class Sweep(NamedTuple):
-    """What a way of clipping is worth on a net: which rates it makes usable, and the best of them."""
-
-    net: str
-    way: str
-    usable: tuple[float, ...]  # rates at which most seeds trained
-    best: Outcome  # at the rate with the lowest median test error
-
-
-def sweeps(outcomes: Sequence[Outcome]) -> dict[tuple[str, str], Sweep]:
-    """The outcomes of `adaptive` by net and way, the best of each grid in TUNED among them.
-
-    The best of a grid has the lowest test error at its best rate, to two digits, as tuning would find it; of
-    several such the one with the most usable rates.
-    """
-    found: dict[tuple[str, str], Sweep] = {}
-    for net in dict.fromkeys(one.net for one in outcomes):
-        for way in dict.fromkeys(one.way for one in outcomes if one.net == net):
-            some = [one for one in outcomes if (one.net, one.way) == (net, way)]
-            found[net, way] = Sweep(
-                net, way, tuple(one.rate for one in some if one.usable), min(some, key=_error)
-            )
-        for label, grid in TUNED.items():
-            tried = [found[net, way] for way in grid if (net, way) in found]
-            if tried:
-                found[net, label] = min(tried, key=lambda one: (round(_error(one.best), 2), -len(one.usable)))
-    return found
-
-
-# --- Tables -------------------------------------------------------------------------------------------------
-
-
-def warmup_rows(outcomes: Sequence[Outcome]) -> list[Row]:
-    """One row a way, one column a net and rate: how many seeds trained, and the share that was clipped."""
-    rows = []
-    for way in dict.fromkeys(one.way for one in outcomes):
-        some = [one for one in outcomes if one.way == way]
-        rows.append({"": way, **{f"{one.net}, {one.rate:g}": _told(one) for one in some}})
-    return rows
-
-
-def adaptive_rows(outcomes: Sequence[Outcome]) -> list[Row]:
-    """One row a way of clipping, one column a net: the usable rates, and the median error at the best one."""
-    found = sweeps(outcomes)
-    nets = list(dict.fromkeys(one.net for one in outcomes))
-    shown = [way for way in SHOWN if (nets[0], way) in found]
-    return [{"": way, **{net: _told_sweep(found[net, way]) for net in nets}} for way in shown]
-
-
-def table(rows: Sequence[Row]) -> str:
-    """The rows as a table in Markdown.
-
-    Example:
-        >>> print(table([{"": "warmup", "no norm": "5 of 5"}]))
-        |  | no norm |
-        |---|---|
-        | warmup | 5 of 5 |
-    """
-    lines = [list(rows[0]), *(list(row.values()) for row in rows)]
-    written = [f"| {' | '.join(line)} |" for line in lines]
-    return "\n".join([written[0], "|---" * len(rows[0]) + "|", *written[1:]])
-
-
-def _told(one: Outcome) -> str:
-    trained = f"{one.trained.sum()} of {one.trained.size}"
-    return f"{trained}, {np.median(one.clipped):.0%}" if one.clipped.any() else trained
-
-
-def _told_sweep(sweep: Sweep) -> str:
-    if not sweep.usable:
-        return "none"
-    usable = " … ".join(f"{rate:.1g}" for rate in dict.fromkeys((sweep.usable[0], sweep.usable[-1])))
-    return f"{usable}; {_error(sweep.best):.2f}"
-
-
 # --- What both share ----------------------------------------------------------------------------------------
+
+
+def _case(name: str) -> Case:
+    known("a case", name, CASES)
+    return CASES[name]
 
 
 def _train(
@@ -315,9 +269,9 @@ def _train(
     **options: Any,
 ) -> Record:
     record = run(
-        CASES[name].net(), "momentum", _together(schedules), STEPS, seeds=seeds, on_step=on_step, **options
+        _case(name).net(), "momentum", _together(schedules), STEPS, seeds=seeds, on_step=on_step, **options
     )
-    if (record.steps_done < STEPS).any():  # a table of half a run would mislead
+    if (record.steps_done < STEPS).any():
         raise KeyboardInterrupt("stopped before the table's runs were complete")
     return record
 
@@ -341,7 +295,3 @@ def _outcomes(name: str, settings: Sequence[tuple[str, float]], record: Record) 
         )
         for r, (way, rate) in enumerate(settings)
     ]
-
-
-def _error(one: Outcome) -> float:
-    return float(np.median(one.test_error))
