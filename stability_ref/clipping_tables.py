@@ -67,16 +67,18 @@ def warmup_rows(outcomes: Sequence[Outcome], measure: str = "trained") -> list[R
 
     Args:
         outcomes: from `clipping_trials.in_warmup`.
-        measure: "trained": how many seeds trained, and where most did the share of updates that was clipped;
-            "test error": the median final one; "peak": the median of the highest loss over the first.
+        measure: "verdict": whether most seeds trained, the same on every processor, as the others are not;
+            "trained": how many did, and where most did the share of updates that was clipped; "test error":
+            the median final one; "peak": the median of the highest loss over the first.
 
     Raises:
         ValueError: if there is no such measure.
 
     Example:
         >>> from stability_ref.clipping_trials import in_warmup
-        >>> print(table(warmup_rows(in_warmup([0], {"sick twin": [0.5]}))).splitlines()[2])
-        | nothing | 0 of 1 |
+        >>> rows = warmup_rows(in_warmup([0], {"sick twin": [0.5]}), "verdict")
+        >>> rows[0], rows[1]
+        ({'': 'nothing', 'sick twin, 0.5': 'fails'}, {'': 'warmup', 'sick twin, 0.5': 'trains'})
     """
     known("measure", measure, _TOLD)
     rows = []
@@ -112,6 +114,10 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join([written[0], "|---" * len(rows[0]) + "|", *written[1:]])
 
 
+def _told_verdict(one: Outcome) -> str:
+    return "trains" if one.usable else "fails"
+
+
 def _told_trained(one: Outcome) -> str:
     share = round(100 * float(np.median(one.clipped)))
     trained = f"{one.trained.sum()} of {one.trained.size}"
@@ -128,6 +134,7 @@ def _told_peak(one: Outcome) -> str:
 
 
 _TOLD: dict[str, Callable[[Outcome], str]] = {
+    "verdict": _told_verdict,
     "trained": _told_trained,
     "test error": _told_error,
     "peak": _told_peak,

@@ -51,7 +51,7 @@ def test_there_clipping_after_warmup_comes_too_late(clear):
 
 
 def test_a_small_threshold_during_warmup_alone_undoes_the_warmup(clear):
-    assert clear["no norm", "warmup, clipping during it at λ/4"].trained.mean() <= FEW
+    assert not clear["no norm", "warmup, clipping during it at λ/4"].usable
     assert clear["no norm", "warmup, clipping throughout at λ/4"].trained.mean() >= MOST
 
 
@@ -147,13 +147,13 @@ def test_stale_results_are_refused(monkeypatch):
 
 
 def test_the_script_makes_what_is_stored(in_warmup, clear):
-    """The clear cells, made anew: the same seeds train, with the same errors where all do."""
+    """The clear cells, made anew: most seeds train where most did, with the same errors where all did."""
     stored = {(one.net, one.way): one for one in in_warmup if one.rate in CLEAR_RATES.get(one.net, ())}
     assert set(stored) == set(clear)
     for key, one in stored.items():
         if one.trained.all():
             np.testing.assert_allclose(clear[key].test_error, one.test_error, atol=0.02)
-        assert clear[key].trained.sum() == pytest.approx(one.trained.sum(), abs=1)
+        assert clear[key].usable == one.usable
 
 
 def test_stored_results_are_of_five_seeds_and_of_everything():
@@ -185,7 +185,7 @@ def test_bad_input_is_refused():
         clipping_trials.adaptive(SEEDS, ["another"])
     with pytest.raises(ValueError, match="spikes must be a whole number"):
         SpikedDigits((1.5,))
-    with pytest.raises(ValueError, match="measure must be one of trained, test error, peak"):
+    with pytest.raises(ValueError, match="measure must be one of verdict, trained, test error, peak"):
         clipping_tables.warmup_rows([], "loss")
 
 
@@ -206,9 +206,10 @@ def test_cells_tell_counts_and_shares_and_diverged_runs_in_words():
     some = [outcome("a", [0.05, 0.06], 0.126, peak=3.21), outcome("b", [0.05, 1.0], 0.3, peak=np.inf)]
     cells = {
         measure: [row["net, 0.1"] for row in clipping_tables.warmup_rows(some, measure)]
-        for measure in ("trained", "test error", "peak")
+        for measure in ("verdict", "trained", "test error", "peak")
     }
     assert cells == {
+        "verdict": ["trains", "fails"],
         "trained": ["2 of 2, 13 % clipped", "1 of 2"],
         "test error": ["0.06", "not trained"],
         "peak": ["3.2", "above 10"],
