@@ -527,7 +527,8 @@ def percentile_agrees(function, dtype, printed=None):
         norms = np.full(window, np.nan, dtype)
         norms[window - known :] = 10.0 ** rng.uniform(-3, 3, known)
         for percentile in (0, 10, 100 / 3, 50, 90, 100):
-            ours, _ = function(np.zeros_like(g), g.copy(), PercentileState(norms), percentile=percentile)
+            ours, after = function(np.zeros_like(g), g.copy(), PercentileState(norms), percentile=percentile)
+            np.testing.assert_array_equal(after.norms, [*norms[1:], 5e6])
             exact = printed([mpmath.mpf(float(norm)) for norm in norms[window - known :]], percentile)
             expected = many(g.astype(float)) / mpmath.mpf(5e6) * exact
             error = float(np.abs(many(ours.astype(float)) - expected).max() / float(np.spacing(ours.max())))
@@ -585,6 +586,7 @@ def units_agree(function, dtype, printed=None):
         ours, _ = function(
             theta.copy(), g.copy(), units_init(theta), network=network, ratio=ratio, smallest=smallest
         )
+        np.testing.assert_array_equal(ours[-8:], g[-8:])  # the head
         for unit in units_of(network):
             W, G = (many(array[unit].astype(float)) for array in (theta, g))
             expected = printed(W, G, ratio, smallest)
