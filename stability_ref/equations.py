@@ -49,6 +49,15 @@ EQUATIONS: dict[str, tuple[str, ...]] = {
         r"{\sqrt{v_{t+1}} + \epsilon} b_{t+1}",
     ),
     "clip": (r"{g}'= \lambda \times \frac{g}{\left | g \right |}",),
+    "clip_at_percentile": (
+        r"\lambda_t = s_k + (x - k) (s_{k+1} - s_k) "
+        r"\text{, } k = \lfloor x \rfloor \text{, } x = \frac{p}{100} (n - 1)",
+    ),
+    "clip_units": (
+        r"G'_i = \lambda \times \frac{m_i}{\left | G_i \right |} G_i "
+        r"\text{ for } \left | G_i \right | > \lambda m_i "
+        r"\text{, } m_i = \max(\left | W_i \right |, \epsilon)",
+    ),
     "edge_sgd": (r"h = \frac{2}{\eta}",),
     "edge_momentum": (r"h = \frac{2 + 2 \gamma}{\eta}",),
     "edge_nesterov": (r"h = \frac{2 + 2 \gamma}{(1 + 2 \gamma) \eta}",),

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from stability_ref.adaptive_clipping import Clipping
 from stability_ref.checks import finite_numbers, known, require, whole_number
 from stability_ref.clipping import clip, gradient_norm
 from stability_ref.problems import Problem
@@ -39,6 +40,7 @@ class Record:
     test_error: Array  # (S, R, E) share of the test set classified wrongly
     theta: Array  # (S, R, n) the final parameters; current at every step where on_step is given
     steps_done: Array  # (S, R) steps that were made: T, unless the run was stopped
+    clipped: Array  # (S, R, T) whether clipping changed the step's gradient
 
     @property
     def final_test_error(self) -> Array:
@@ -58,6 +60,7 @@ def run(
     seeds: Sequence[int] = (0,),
     constants: Mapping[str, Any] | None = None,
     clip_threshold: Any = None,
+    clipping: Clipping | None = None,
     theta0: Any = None,
     evaluate_every: int | None = None,
     on_step: OnStep | None = None,
@@ -72,7 +75,9 @@ def run(
         seeds: S different whole numbers; each sets the initial weights and the order of the batches, and
             all settings of a seed see the same ones.
         constants: the rule's constants by name, a number or R numbers each; the rest keep their defaults.
-        clip_threshold: λ for `clipping.clip`, a number or R numbers; None does not clip.
+        clip_threshold: λ for `clipping.clip`, a number or R numbers, or like a schedule a callable of t that
+            returns them, where math.inf clips nothing; None does not clip.
+        clipping: an adaptive one instead, such as `adaptive_clipping.running_percentile(90)`.
         theta0: where to start instead, shape (n,), (R, n) or (S, R, n).
         evaluate_every: evaluate θ_0, θ_n, θ_2n, …; the last θ is always evaluated.
         on_step: called after every step of a chunk of trials as on_step(done, total, record), in trial-steps;
@@ -100,14 +105,18 @@ def run(
     steps = whole_number("steps", steps, minimum=1)
     seeds = _seeds(seeds)
     rates = _rates(schedule, steps)
-    varied = _constants(rule, constants or {}, problem.dtype) | _threshold(clip_threshold)
-    settings = _settings(rates, varied)
+    varied = _constants(rule, constants or {}, problem.dtype)
+    thresholds = _thresholds(clip_threshold, steps)
+    _one_way_of_clipping(clip_threshold, clipping)
+    settings = _settings(rates, varied, thresholds)
     start = _start(theta0, problem, len(seeds), settings)
     if evaluate_every is not None:
         whole_number("evaluate_every", evaluate_every, minimum=1)
 
     rates = np.broadcast_to(rates, (settings, steps)).astype(problem.dtype)
     varied = {name: np.broadcast_to(value, settings).astype(problem.dtype) for name, value in varied.items()}
+    if thresholds is not None:
+        thresholds = np.broadcast_to(thresholds, (settings, steps)).astype(problem.dtype)
     record = _empty_record(problem, rates, len(seeds), steps, evaluate_every)
     order = [problem.batches(seed, steps) for seed in seeds]
     if start is None:
@@ -120,7 +129,10 @@ def run(
         for first in range(0, len(trials), share):
             s, r = trials[first : first + share].T
             chosen = {name: value[r, None] for name, value in varied.items()}
-            _train_chunk(problem, rule, start[s, r], chosen, order, (s, r), record, on_step, first * steps)
+            limits = clipping if thresholds is None else thresholds[r].T
+            _train_chunk(
+                problem, rule, start[s, r], chosen, limits, order, (s, r), record, on_step, first * steps
+            )
     return record
 
 
@@ -183,7 +195,8 @@ def _train_chunk(
     problem: Problem,
     rule: Rule,
     theta: Array,  # (K, n)
-    constants: dict[str, Array],  # (K, 1) each; the clipping threshold among them
+    constants: dict[str, Array],  # (K, 1) each
+    clipping: Array | Clipping | None,  # thresholds (T, K), or an adaptive clipping
     order: list[Array],  # S arrays (T, batch)
     place: tuple[Array, Array],  # (K,) the seed's and the setting's place of each trial
     record: Record,
@@ -194,17 +207,25 @@ def _train_chunk(
     s, r = place
     steps, total = record.loss.shape[-1], record.loss.size
     rates = record.rate[r].T[..., None].copy()  # (T, K, 1)
-    threshold = constants.pop("clip_threshold", None)
     sources = s[:1] if (s == s[0]).all() else s  # trials of one seed share their batches
     rows = np.stack([order[seed] for seed in sources], axis=1)  # (T, 1 or K, batch)
     evaluations = {int(t): e for e, t in enumerate(record.evaluated_at)}
     state = rule.init(theta)
+    memory = clipping.init(theta) if isinstance(clipping, Clipping) else None
     try:
         for t in range(steps):
             if t in evaluations:
                 _evaluate(problem, theta, record, (*place, evaluations[t]))
             loss, g = problem.loss_and_gradient(theta, rows[t])
-            g, norm = (g, gradient_norm(g)) if threshold is None else clip(g, threshold[:, 0])
+            if clipping is None:
+                norm = gradient_norm(g)
+            elif isinstance(clipping, Clipping):
+                norm, unclipped = gradient_norm(g), g
+                g, memory = clipping.clip(theta, unclipped, memory)
+                record.clipped[s, r, t] = (g != unclipped).any(axis=-1) & np.isfinite(norm)
+            else:
+                g, norm = clip(g, clipping[t])
+                record.clipped[s, r, t] = (norm > clipping[t]) & np.isfinite(norm)
             record.loss[s, r, t], record.gradient_norm[s, r, t] = loss, norm
             theta, state = rule.update(theta, g, state, rates[t], **constants)
             record.steps_done[s, r] = t + 1
@@ -244,6 +265,7 @@ def _empty_record(
         test_error=unmeasured(len(evaluated_at)),
         theta=unmeasured(problem.size).astype(problem.dtype),
         steps_done=np.zeros((seeds, settings), dtype=int),
+        clipped=np.zeros((seeds, settings, steps), dtype=bool),
     )
 
 
@@ -290,19 +312,38 @@ def _constants(rule: Rule, constants: Mapping[str, Any], dtype: np.dtype[Any]) -
     return values
 
 
-def _threshold(clip_threshold: Any) -> dict[str, Array]:
+def _thresholds(clip_threshold: Any, steps: int) -> Array | None:
+    """The thresholds of all settings at all steps, shape (R, T) or (1, T)."""
     if clip_threshold is None:
-        return {}
+        return None
+    if callable(clip_threshold):
+        rows = [np.ravel(clip_threshold(t)) for t in range(steps)]
+        counts = {len(row) for row in rows}
+        allowed = "as many thresholds at every step, at least one"
+        require(len(counts) == 1 and counts != {0}, "clip_threshold", allowed, counts)
+        values = np.stack(rows, axis=-1)
+        is_real = values.dtype.kind in "fiu"
+        require(is_real and (values > 0).all(), "clip_threshold", "above 0 at every step", values)
+        return values
     values = finite_numbers("clip_threshold", clip_threshold)
+    require(values.ndim <= 1, "clip_threshold", "a number or a list of numbers", values.shape)
     require((values > 0).all(), "clip_threshold", "above 0", clip_threshold)
-    return {"clip_threshold": values}
+    return np.broadcast_to(values.reshape(-1, 1), (values.size, steps))
 
 
-def _settings(rates: Array, varied: Mapping[str, Array]) -> int:
-    """R, the one number of settings that rates, constants and threshold agree on."""
+def _one_way_of_clipping(clip_threshold: Any, clipping: Any) -> None:
+    if clipping is not None:
+        allowed = "such as adaptive_clipping.running_percentile(90), or None"
+        require(isinstance(clipping, Clipping), "clipping", allowed, clipping)
+        require(clip_threshold is None, "clip_threshold", "None where clipping is given", clip_threshold)
+
+
+def _settings(rates: Array, varied: Mapping[str, Array], thresholds: Array | None) -> int:
+    """R, the one number of settings that rates, constants and thresholds agree on."""
     for name, value in varied.items():
         require(value.ndim <= 1, name, "a number or a list of numbers", value.shape)
     sizes = {"schedule": len(rates), **{name: value.size for name, value in varied.items()}}
+    sizes |= {} if thresholds is None else {"clip_threshold": len(thresholds)}
     several = {name: size for name, size in sizes.items() if size > 1}
     names, agree = " and ".join(several), len(set(several.values())) <= 1
     require(agree, names, "one value each, or equally many", list(several.values()))

@@ -18,8 +18,15 @@ from sympy.core.function import AppliedUndef
 from sympy.parsing.latex import parse_latex
 
 from stability_ref import schedules
+from stability_ref.adaptive_clipping import (
+    PercentileState,
+    clip_at_percentile,
+    clip_units,
+    units_init,
+)
 from stability_ref.clipping import clip
 from stability_ref.equations import EQUATIONS
+from stability_ref.layers import Dense, LayerNorm, Network, ReLU, Scale
 from stability_ref.schedules import make_schedule
 from stability_ref.sharpness import EDGES
 from stability_ref.updates import RULES
@@ -34,9 +41,11 @@ REWRITES = {  # what parse_latex cannot read, or would misread, and how the same
     r"(\\eta_t|s_0) \(": r"\1 \\cdot (",  # else it is the call of a function
     r"\{g\}'": "g'",
     r"\\left \| g \\right \|": "N",
+    r"\\left \| G_i \\right \|": " N_i ",
+    r"\\left \| W_i \\right \|": " M_i ",
 }
 LETTER = re.compile(r"(?P<letter>\\?[A-Za-z]+)(?P<prime>'?)(?:_(?:\{[^{}]*\}|\w))?")
-COMMANDS = {"frac", "sqrt", "cdot", "times", "cos", "min", "le", "ge"}
+COMMANDS = {"frac", "sqrt", "cdot", "times", "cos", "min", "max", "le", "ge", "lfloor", "rfloor"}
 
 
 class UnreadableError(ValueError):
@@ -101,6 +110,8 @@ def _parsed_atoms(expression):
             atoms[re.sub(r"_(\{[^{}]*\}|\w)", "", node.name)] += 1
         elif isinstance(node, sympy.Integer) and node >= 0:
             atoms[str(node)] += 1
+        elif isinstance(node, sympy.Add):  # n - 1 is read as n + (-1)
+            atoms.update(str(-part) for part in node.args if isinstance(part, sympy.Integer) and part < 0)
     return atoms
 
 
@@ -140,8 +151,12 @@ def value(expression, names):
             return None  # an exponent, dealt with by the two cases of a power above
         case sympy.cos():
             return mpmath.cos(of[0])
+        case sympy.floor():
+            return mpmath.floor(of[0])
         case AppliedUndef(name="min") | sympy.Min():
             return min(of)
+        case AppliedUndef(name="max") | sympy.Max():
+            return max(of)
         case sympy.StrictLessThan():
             return of[0] < of[1]
         case sympy.LessThan():
@@ -477,6 +492,113 @@ def clip_agrees(function, dtype, printed=None):
     return worst
 
 
+# --- Adaptive clipping --------------------------------------------------------------------------------------
+
+
+class PrintedPercentile:
+    """The printed threshold: a percentile of norms, of which n are known."""
+
+    LETTERS: ClassVar = {"lambda_{t}": {"s_{k}", "s_{k + 1}", "x", "k"}, "k": {"x"}, "x": {"p", "n"}}
+
+    def __init__(self, lines=None):
+        lines = (line for printed in lines or EQUATIONS["clip_at_percentile"] for line in read(printed))
+        self.lines = {line.left: line for line in lines}
+        if set(self.lines) != set(self.LETTERS):
+            raise UnreadableError(f"{', '.join(self.lines)} is not what a percentile is about")
+        for left, line in self.lines.items():
+            check_letters(line, self.LETTERS[left])
+
+    def __call__(self, norms, percentile):
+        s = sorted(norms)
+        names = {"p": mpmath.mpf(percentile), "n": len(s)}
+        for letter in ("x", "k"):
+            names[letter] = value(self.lines[letter].right, names)
+        k = int(names["k"])
+        names |= {"s_{k}": s[k], "s_{k + 1}": s[min(k + 1, len(s) - 1)]}  # the last has the weight 0
+        return value(self.lines["lambda_{t}"].right, names)
+
+
+def percentile_agrees(function, dtype, printed=None):
+    """The largest error in ulp of a gradient that is clipped, at most 8, for every count of known norms."""
+    printed, worst, window = printed or PrintedPercentile(), 0.0, 7
+    rng = np.random.default_rng(0)
+    g = np.array([3e6, -4e6], dtype)
+    for known in range(1, window + 1):
+        norms = np.full(window, np.nan, dtype)
+        norms[window - known :] = 10.0 ** rng.uniform(-3, 3, known)
+        for percentile in (0, 10, 100 / 3, 50, 90, 100):
+            ours, after = function(np.zeros_like(g), g.copy(), PercentileState(norms), percentile=percentile)
+            np.testing.assert_array_equal(after.norms, [*norms[1:], 5e6])
+            exact = printed([mpmath.mpf(float(norm)) for norm in norms[window - known :]], percentile)
+            expected = many(g.astype(float)) / mpmath.mpf(5e6) * exact
+            error = float(np.abs(many(ours.astype(float)) - expected).max() / float(np.spacing(ours.max())))
+            assert error <= 8, f"{error:.3g} ulp, {known} norms, percentile {percentile:g}"
+            worst = max(worst, error)
+    return worst
+
+
+class PrintedUnits:
+    """The printed clip of one unit; any other keeps its gradient (the docstring says so in words)."""
+
+    LETTERS: ClassVar = {"G_{i}'": {"lambda", "m_{i}", "N_{i}", "G_{i}"}, "m_{i}": {"M_{i}", "epsilon"}}
+
+    def __init__(self, lines=None):
+        lines = (line for printed in lines or EQUATIONS["clip_units"] for line in read(printed))
+        self.lines = {line.left: line for line in lines}
+        if set(self.lines) != set(self.LETTERS) or self.lines["G_{i}'"].condition is None:
+            raise UnreadableError(f"{', '.join(self.lines)} is not what clips a unit")
+        for left, line in self.lines.items():
+            check_letters(line, self.LETTERS[left])
+
+    def __call__(self, W, G, ratio, smallest):
+        norm, size = (np.sqrt((numbers**2).sum()) for numbers in (G, W))
+        names = {"lambda": mpmath.mpf(ratio), "epsilon": mpmath.mpf(smallest)}
+        names |= {"G_{i}": G, "N_{i}": norm, "M_{i}": size}
+        names["m_{i}"] = value(self.lines["m_{i}"].right, names)
+        line = self.lines["G_{i}'"]
+        return value(line.right, names) if value(line.condition, names) else G
+
+
+def some_network():
+    """Matrices, biases, gains and a scalar; the last Dense is the head."""
+    return Network(Dense(3, 4), ReLU(), LayerNorm(4), Scale(), Dense(4, 3, bias=False), Dense(3, 2))
+
+
+def units_of(network):
+    """The places in θ of each unit, read off the shapes: columns of matrices, whole vectors, no head."""
+    start = 0
+    for shape in network.shapes[:-2]:
+        places = start + np.arange(math.prod(shape)).reshape(shape)
+        yield from [places.ravel()] if 1 in shape else places.T
+        start += places.size
+
+
+def units_agree(function, dtype, printed=None):
+    """The largest error in ulp of a unit's largest coordinate, at most 8; unclipped units not a bit."""
+    printed, worst, network = printed or PrintedUnits(), 0.0, some_network()
+    rng = np.random.default_rng(0)
+    for ratio, smallest in ((0.01, 1e-3), (0.5, 0.25)):
+        theta, g = rng.normal(size=network.size), rng.normal(size=network.size)
+        for unit in units_of(network):
+            g[unit] *= 10.0 ** rng.uniform(-5, 2)
+            theta[unit] *= 10.0 ** rng.uniform(-5, 1)
+        theta, g = theta.astype(dtype), g.astype(dtype)
+        ours, _ = function(
+            theta.copy(), g.copy(), units_init(theta), network=network, ratio=ratio, smallest=smallest
+        )
+        np.testing.assert_array_equal(ours[-8:], g[-8:])  # the head
+        for unit in units_of(network):
+            W, G = (many(array[unit].astype(float)) for array in (theta, g))
+            expected = printed(W, G, ratio, smallest)
+            if expected is G:
+                np.testing.assert_array_equal(ours[unit], g[unit])
+            spacing = float(np.spacing(np.abs(ours[unit]).max()))
+            error = float(np.abs(many(ours[unit].astype(float)) - expected).max() / spacing)
+            assert error <= 8, f"{error:.3g} ulp"
+            worst = max(worst, error)
+    return worst
+
+
 # --- The edges of stability -----------------------------------------------------------------------------
 
 
@@ -513,11 +635,15 @@ def rejection(name, number, line):
                     floats_agree(name, rule.update, rule.init, "float64", constants, steps=5, path=path)
             elif name == "clip":
                 clip_agrees(clip, "float64", PrintedClip(lines))
+            elif name == "clip_at_percentile":
+                percentile_agrees(clip_at_percentile, "float64", PrintedPercentile(lines))
+            elif name == "clip_units":
+                units_agree(clip_units, "float64", PrintedUnits(lines))
             elif name.startswith("edge_"):
                 rule = name.removeprefix("edge_")
                 edge_agrees(rule, EDGES[rule], lines)
             else:
                 schedule_agrees(name, getattr(schedules, name), PrintedSchedule(name, lines))
-    except (UnreadableError, AssertionError, ArithmeticError, ValueError, TypeError, KeyError) as error:
+    except (UnreadableError, AssertionError, ArithmeticError, ValueError, TypeError, LookupError) as error:
         return f"{type(error).__name__}: {error}"
     return ""

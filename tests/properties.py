@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from stability_ref import clipping, schedules
+from stability_ref import adaptive_clipping, clipping, schedules
 from stability_ref.updates import RULES
 
 EVERY_RULE = tuple(RULES)
@@ -29,6 +29,8 @@ RIGHT = {
     **{name: Subject(name, rule.update, rule.init) for name, rule in RULES.items()},
     **{name: Subject(name, getattr(schedules, name)) for name in (*DECAYS, "rescale", "prepend_warmup")},
     "clip": Subject("clip", clipping.clip),
+    "clip_at_percentile": Subject("clip_at_percentile", adaptive_clipping.clip_at_percentile),
+    "clip_units": Subject("clip_units", adaptive_clipping.clip_units),
 }
 PROPERTIES: dict[str, tuple[tuple[str, ...], Callable[..., None]]] = {}
 

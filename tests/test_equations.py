@@ -2,12 +2,14 @@
 
 import pytest
 
-from stability_ref import clipping, schedules, sharpness, updates
+from stability_ref import adaptive_clipping, clipping, schedules, sharpness, updates
 from stability_ref.equations import EQUATIONS, latex, printed
 
 FUNCTIONS = [
     *(row.update for row in updates.RULES.values()),
     clipping.clip,
+    adaptive_clipping.clip_at_percentile,
+    adaptive_clipping.clip_units,
     *sharpness.EDGES.values(),
     *schedules.DECAYS.values(),
     schedules.rescale,

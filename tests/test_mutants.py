@@ -16,7 +16,9 @@ from printed import (
     clip_digits_agree,
     digits_agree,
     floats_agree,
+    percentile_agrees,
     schedule_agrees,
+    units_agree,
 )
 from properties import PROPERTIES, RIGHT, Subject, holds
 
@@ -56,6 +58,14 @@ def print_of_clipping_to_fifty_digits(subject):
     clip_digits_agree(subject.function)
 
 
+def print_of_the_percentile(subject):
+    percentile_agrees(subject.function, "float64")
+
+
+def print_of_units(subject):
+    units_agree(subject.function, "float64")
+
+
 ALL_RULES = tuple(RULES)
 PROOFS = {
     "print_in_floats": (ALL_RULES, print_in_floats),
@@ -65,6 +75,8 @@ PROOFS = {
     "print_of_schedules": (tuple(PrintedSchedule.LETTERS), print_of_schedules),
     "print_of_clipping": (("clip",), print_of_clipping),
     "print_of_clipping_to_fifty_digits": (("clip",), print_of_clipping_to_fifty_digits),
+    "print_of_the_percentile": (("clip_at_percentile",), print_of_the_percentile),
+    "print_of_units": (("clip_units",), print_of_units),
     **{
         name: (targets, functools.partial(holds, law, examples=40, search=False))
         for name, (targets, law) in PROPERTIES.items()

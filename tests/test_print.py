@@ -13,12 +13,15 @@ from printed import (
     edge_agrees,
     floats_agree,
     inputs_and_path,
+    percentile_agrees,
     read,
     rejection,
     schedule_agrees,
+    units_agree,
 )
 
 from stability_ref import schedules
+from stability_ref.adaptive_clipping import clip_at_percentile, clip_units
 from stability_ref.clipping import clip
 from stability_ref.equations import EQUATIONS
 from stability_ref.sharpness import EDGES
@@ -56,6 +59,15 @@ def test_clipping_follows_the_print(dtype, record_property):
     record_property("ulp", ["clip", dtype, "several", clip_agrees(clip, dtype), 8])
 
 
+ADAPTIVE = {clip_at_percentile: percentile_agrees, clip_units: units_agree}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("function", ADAPTIVE, ids=lambda function: function.__name__)
+def test_adaptive_clipping_follows_the_print(function, dtype, record_property):
+    record_property("ulp", [function.__name__, dtype, "several", ADAPTIVE[function](function, dtype), 8])
+
+
 @pytest.mark.parametrize("name", EDGES)
 def test_edges_follow_the_print(name, record_property):
     record_property("ulp", [f"edge_{name}", "float64", "several", edge_agrees(name, EDGES[name]), 4])
@@ -67,7 +79,14 @@ def test_clipping_agrees_with_the_print_to_fifty_digits():
 
 def test_every_equation_is_proved():
     edges = {f"edge_{name}" for name in EDGES}
-    assert set(EQUATIONS) == {*RULES, *PrintedSchedule.LETTERS, *edges, "clip"}
+    assert set(EQUATIONS) == {
+        *RULES,
+        *PrintedSchedule.LETTERS,
+        *edges,
+        "clip",
+        "clip_at_percentile",
+        "clip_units",
+    }
 
 
 # --- A print that lost something ----------------------------------------------------------------------------

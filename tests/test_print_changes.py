@@ -10,11 +10,23 @@ from stability_ref.equations import EQUATIONS
 TOKEN = re.compile(r"\\[A-Za-z]+|[A-Za-z]|\d|\S")
 OTHERS = {
     "+": ["-"], "-": ["+"], "/": ["+"], "=": ["+"], "<": [r"\ge", ">", r"\le"], r"\ge": ["<", ">"],
-    r"\times": ["+"], r"\min": [r"\max"], r"\cos": [r"\sin"], r"\prod": [r"\sum"], "^": ["_"], "_": ["^"],
+    ">": ["<", r"\le", r"\ge"], r"\times": ["+"], r"\min": [r"\max"], r"\max": [r"\min"],
+    r"\cos": [r"\sin"], r"\prod": [r"\sum"], "^": ["_"], "_": ["^"],
     ":": [","], ",": [":"], "|": ["("], "(": [")"], ")": ["("], "{": ["}"], "}": ["{"], "'": ["''"],
     **{digit: [other for other in "012" if other != digit] for digit in "012"},
 }  # fmt: skip
-WORDS = {r"\frac", r"\sqrt", r"\text", r"\left", r"\right", r"\nabla", r"\mathcal", *OTHERS}
+WORDS = {
+    r"\frac",
+    r"\sqrt",
+    r"\text",
+    r"\left",
+    r"\right",
+    r"\nabla",
+    r"\mathcal",
+    r"\lfloor",
+    r"\rfloor",
+    *OTHERS,
+}
 INDEX_OR_EXPONENT = re.compile(r"[_^](\{[^{}]*\}|\w)")
 
 
@@ -40,6 +52,8 @@ def changes(name, line):
 
 EQUIVALENT = {  # a change that is none, and why
     ("clip", 0, "\\times → nothing at 14"): "a product without its sign is the same product",
+    ("clip_units", 0, "\\times → nothing at 15"): "here too",
+    ("clip_units", 0, "> → \\ge at 93"): "where the two are equal, clipping changes nothing",
 }
 LINES = [(name, number) for name in EQUATIONS for number in range(len(EQUATIONS[name]))]
 

@@ -1,17 +1,29 @@
 """The loop: what it records, that trials do not touch each other, how it stops, what it refuses."""
 
+import math
+
 import numpy as np
 import pytest
 
 from stability_ref import recipes
-from stability_ref.clipping import clip
+from stability_ref.adaptive_clipping import running_percentile, unit_wise
+from stability_ref.clipping import clip, clipped_fraction
 from stability_ref.problems import DigitsProblem, Quadratic
 from stability_ref.schedules import constant, linear, prepend_warmup
 from stability_ref.training import run
 from stability_ref.updates import RULES
 
 RATES = np.array([0.001, 0.01, 0.1])
-MEASURED = ["loss", "gradient_norm", "train_loss", "test_loss", "test_error", "theta", "steps_done"]
+MEASURED = [
+    "loss",
+    "gradient_norm",
+    "train_loss",
+    "test_loss",
+    "test_error",
+    "theta",
+    "steps_done",
+    "clipped",
+]
 
 
 @pytest.fixture
@@ -93,6 +105,78 @@ def test_the_norm_is_recorded_before_clipping(bowl):
     g = bowl.curvatures * bowl.initial(0)
     after = run(bowl, "sgd", constant(0.01), 1, clip_threshold=0.5).theta[0, 0]
     np.testing.assert_allclose(after, bowl.initial(0) - 0.01 * clip(g, 0.5)[0], rtol=1e-14)
+
+
+def test_the_threshold_may_change_with_the_step(digits):
+    """A callable that returns one number equals the number; inf clips nothing; settings may differ."""
+    number = run(digits, "momentum", constant(0.1), 8, clip_threshold=0.5)
+    same = run(digits, "momentum", constant(0.1), 8, clip_threshold=lambda t: 0.5)
+    for field in MEASURED:
+        np.testing.assert_array_equal(getattr(number, field), getattr(same, field))
+
+    def limits(t):
+        return [math.inf, 0.5 if t < 4 else math.inf, 0.5 if t >= 4 else math.inf, 0.5]
+
+    free, early, late, always = (run(digits, "momentum", constant([0.1] * 4), 8, clip_threshold=limits).loss)[
+        0
+    ]
+    np.testing.assert_array_equal(free, run(digits, "momentum", constant(0.1), 8).loss[0, 0])
+    np.testing.assert_array_equal(always, number.loss[0, 0])
+    np.testing.assert_array_equal(early[:5], always[:5])
+    np.testing.assert_array_equal(late[:5], free[:5])
+    assert early[6] != always[6]
+    assert late[6] != free[6]
+
+
+def test_the_record_says_which_steps_were_clipped(digits):
+    record = run(digits, "momentum", constant([0.1, 0.2]), 10, seeds=[0, 1], clip_threshold=[0.9, 1.5])
+    for s, r in np.ndindex(2, 2):
+        share = clipped_fraction(record.gradient_norm[s, r], [0.9, 1.5][r])
+        assert record.clipped[s, r].mean() == share
+    assert 0 < record.clipped.mean() < 1
+    assert not run(digits, "momentum", constant(0.1), 5).clipped.any()
+
+
+def adaptive(problem):
+    return {"running percentile": running_percentile(50, window=5), "units": unit_wise(problem.network)}
+
+
+@pytest.mark.parametrize("kind", ["running percentile", "units"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_with_adaptive_clipping_a_trial_alone_equals_itself_in_a_sweep(kind, dtype):
+    problem = DigitsProblem("pre", blocks=2, batch_size=32, dtype=dtype)
+    clipping = adaptive(problem)[kind]
+    sweep = run(problem, "momentum", constant(RATES), 12, seeds=[3, 5], clipping=clipping)
+    assert sweep.theta.dtype == dtype
+    for s, r in np.ndindex(2, 3):
+        alone = run(problem, "momentum", constant(RATES[r]), 12, seeds=[[3, 5][s]], clipping=clipping)
+        for field in MEASURED:
+            np.testing.assert_array_equal(getattr(sweep, field)[s, r], getattr(alone, field)[0, 0])
+
+
+@pytest.mark.parametrize("kind", ["running percentile", "units"])
+def test_adaptive_clipping_is_its_function_step_by_step(digits, kind):
+    clipping = adaptive(digits)[kind]
+    record = run(digits, "momentum", constant(0.2), 8, clipping=clipping)
+    theta, rows = digits.initial(0)[None], digits.batches(0, 8)
+    memory, state = clipping.init(theta), RULES["momentum"].init(theta)
+    for t in range(8):
+        _, g = digits.loss_and_gradient(theta, rows[t : t + 1])
+        clipped, memory = clipping.clip(theta, g, memory)
+        assert record.gradient_norm[0, 0, t] == pytest.approx(np.linalg.norm(g), rel=1e-6)
+        assert record.clipped[0, 0, t] == (clipped != g).any()
+        theta, state = RULES["momentum"].update(theta, clipped, state, np.float32(0.2))
+    np.testing.assert_array_equal(record.theta[0, 0], theta[0])
+    assert record.clipped.any()
+
+
+def test_a_trial_that_diverges_under_adaptive_clipping_disturbs_no_other(digits):
+    for clipping in adaptive(digits).values():
+        record = run(digits, "sgd", constant([0.1, 1e30]), 10, clipping=clipping)
+        alone = run(digits, "sgd", constant(0.1), 10, clipping=clipping)
+        assert not np.isfinite(record.loss[0, 1, -1])
+        assert not record.clipped[0, 1, -1]
+        np.testing.assert_array_equal(record.loss[0, 0], alone.loss[0, 0])
 
 
 def test_constants_vary_by_setting(bowl):
@@ -190,6 +274,22 @@ REFUSED = {
     },
     "gamma must be a number or a list": {"constants": {"gamma": [[0.1, 0.2]]}},
     "clip_threshold must be above 0": {"clip_threshold": 0},
+    "clip_threshold must be a finite number": {"clip_threshold": np.inf},
+    "clip_threshold must be a number or a list": {"clip_threshold": [[1, 2]]},
+    "clip_threshold must be above 0 at every step": {"clip_threshold": lambda t: 1 - t},
+    r"clip_threshold must be above 0 at every step, but array\(\[\[nan": {"clip_threshold": lambda t: np.nan},
+    r"clip_threshold must be above 0 at every step, but array\(\[\['": {"clip_threshold": lambda t: "1"},
+    "clip_threshold must be as many thresholds": {"clip_threshold": lambda t: [1.0] * (t + 1)},
+    "clip_threshold must be as many": {"clip_threshold": lambda t: []},
+    r"schedule and clip_threshold must be one value each, or equally many, but \[2, 3\]": {
+        "clip_threshold": lambda t: [1, 2, np.inf],
+        "schedule": lambda t: [0.1, 0.2],
+    },
+    "clip_threshold must be None where clipping is given": {
+        "clip_threshold": 1.0,
+        "clipping": running_percentile(),
+    },
+    "clipping must be such as adaptive_clipping.running_percentile": {"clipping": 90},
     "schedule and clip_threshold must be one value each": {
         "clip_threshold": [1, 2, 3],
         "schedule": lambda t: [0.1, 0.2],
