@@ -1,12 +1,14 @@
 """The executable edition of the Deep Learning Tuning Playbook's chapter on optimization failures.
 
-Reading order: equations, updates, schedules, clipping, layers, problems, training, sharpness, diagnosis,
-recipes; these need NumPy alone and come with `import stability_ref`. mistakes, exercises, figures,
-rule_figures, edge_figures and diagnosis_figures (matplotlib), widgets (ipywidgets) and lessons (IPython) are
-imported by name. Ids such as R5 or S1 are clauses of the playbook.
+Reading order: equations, updates, schedules, clipping, adaptive_clipping, layers, problems, training,
+sharpness, diagnosis, recipes; these need NumPy alone and come with `import stability_ref`. What else there is
+is imported by name: norm_recipes, clipping_recipes, clipping_trials and clipping_tables, mistakes, exercises;
+figures, figure_facts and the modules that end in _figures (matplotlib), widgets (ipywidgets) and lessons
+(IPython). Ids such as R5 or S1 are clauses of the playbook.
 """
 
 from stability_ref import (
+    adaptive_clipping,
     clipping,
     diagnosis,
     equations,
@@ -20,6 +22,7 @@ from stability_ref import (
 )
 
 __all__ = [
+    "adaptive_clipping",
     "clipping",
     "diagnosis",
     "equations",

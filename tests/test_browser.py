@@ -75,6 +75,8 @@ def opened(folder, lesson):
     [
         ("01_update_rules", "look at step"),
         ("02_find_the_edge", "base learning rate"),
+        ("03b_norm_placement", "base learning rate"),
+        ("04_gradient_clipping", "percentile"),
         ("08_your_own_run", "log every k steps"),
     ],
 )

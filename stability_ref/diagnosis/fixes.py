@@ -17,18 +17,19 @@ class Fix(NamedTuple):
     clause: str
     name: str
     what: str  # what to do
-    lesson: str  # the notebook that explains it; empty as long as the course has none
+    lesson: str  # the notebook that explains it
 
 
 FIXES = (
     Fix("X1", "warmup", "ramp the learning rate up from 0; take the shortest ramp that trains stably at ten "
         "times the unstable rate (W1-W4)", "03_warmup"),
-    Fix("X2", "gradient clipping", "clip the gradient's norm just above its typical size (C1-C3)", ""),
+    Fix("X2", "gradient clipping", "clip the gradient's norm just above its typical size (C1-C3)",
+        "04_gradient_clipping"),
     Fix("X3", "another optimizer", "Adam sometimes manages what Momentum cannot", "01_update_rules"),
     Fix("X4", "best practices of the architecture", "residual connections, normalisation and the best "
-        "initialisation, where one is missing; not Norm(x + f(x))", ""),
+        "initialisation, where one is missing; not Norm(x + f(x))", "03b_norm_placement"),
     Fix("X5", "residual branches that start at 0", "multiply each by a learnt number that is 0 at first "
-        "(ReZero)", ""),
+        "(ReZero)", "03b_norm_placement"),
     Fix("X6", "a lower learning rate", "as a last resort", "02_find_the_edge"),
 )  # fmt: skip
 _BY_CLAUSE = {fix.clause: fix for fix in FIXES}

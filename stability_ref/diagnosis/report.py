@@ -209,8 +209,8 @@ def _sentences(run: RunReport) -> list[str]:
 def _what_to_do(report: Report) -> Iterator[str]:
     if report.fixes:
         first, *rest = report.fixes
-        lesson = f" Lesson {first.lesson} explains it." if first.lesson else ""
-        yield f"Try first: {first.name} ({first.clause}): {first.what}.{lesson}"
+        said = f"Try first: {first.name} ({first.clause}): {first.what}."
+        yield f"{said} Lesson {first.lesson} explains it."
         others = "; ".join(f"{fix.name} ({fix.clause})" for fix in rest)
         yield f"Then, in the playbook's order: {others}."
     elif report.sweep is not None and report.sweep.unstable.any():
