@@ -13,7 +13,6 @@ from stability_ref.norm_recipes import (
     WITH_WARMUP,
     WITHOUT_NORM,
     base_rates,
-    largest_usable_rate,
     optimises_well,
 )
 from stability_ref.training import Record
@@ -32,6 +31,20 @@ _COLOURS = {
     "no norm": (8, 3),
 }
 _MARKERS = {"post-norm": "os", "pre-norm": "^D", "x + Norm(f(x))": "v<", "ReZero": "Pp", "no norm": "hd"}
+
+# From these rates on a curve's digits differ between processors: below them every seed is far from its edge.
+_DIGITS_PART = {
+    "post-norm": 2**-8,
+    "post-norm + warmup": 2**-5,
+    "pre-norm": 2**-3,
+    "pre-norm + warmup": 2**-2,
+    "x + Norm(f(x))": 2**-2,
+    "x + Norm(f(x)) + warmup": 2**-2,
+    "ReZero": 2**-7,
+    "ReZero + warmup": 2**-7,
+    "no norm": 0,
+    "no norm + warmup": 0,
+}
 
 _CROSS: dict[str, Any] = {"color": "black", "marker": "x", "markersize": 10, "linestyle": "none"}
 _STAR: dict[str, Any] = {"marker": "*", "markersize": 18, "markeredgecolor": "black", "linestyle": "none"}
@@ -88,8 +101,7 @@ def _curve(axes: Axes, label: str, record: Record, look: Mapping[str, Any]) -> N
     losses = np.where(losses < TOP, losses, TOP)  # also what is not finite
     median, good = np.median(losses, axis=0), optimises_well(record)
     poor = good.mean(axis=0) < 0.5
-    # Digits carry over to other processors below the last good rate of every seed; without a norm, nowhere.
-    at_the_edge = (largest_usable_rate(record).min() <= rates) | label.startswith("no norm")
+    at_the_edge = rates >= _DIGITS_PART[label]
     low, high = losses.min(axis=0), losses.max(axis=0)
     band = axes.fill_between(rates, low, high, color=look["color"], alpha=0.15, linewidth=0)
     (line,) = axes.plot(rates, median, label=label, **look)
