@@ -6,6 +6,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES = "stability_ref/figures.py"
 EDGE = "stability_ref/edge_figures.py"
+WARMUP = "stability_ref/warmup_figures.py"
+NORM = "stability_ref/norm_figures.py"
+CLIPPING = "stability_ref/clipping_figures.py"
 RULES = "stability_ref/rule_figures.py"
 DIAGNOSIS = "stability_ref/diagnosis_figures.py"
 BASELINES = "tests/test_baseline_pictures.py"
@@ -182,6 +185,64 @@ FAULTS = {
         "axes.plot(steps[::every], loss[every // 2 :: every]",
         "02_find_the_edge",
     ),
+    # Lesson 03b
+    "learning rate of another warmup": drawing(
+        WARMUP,
+        "figure_6",
+        "right.plot(steps, record.rate[place, steps - 1]",
+        "right.plot(steps, record.rate[0, steps - 1]",
+        "03b_norm_placement",
+    ),
+    "steps on a linear axis": drawing(
+        WARMUP,
+        "figure_6",
+        'xlabel="Global step", xscale="log", xlim=(0.8',
+        'xlabel="Global step", xlim=(0.8',
+        "03b_norm_placement",
+    ),
+    "the curve without warmup under the name of the one with it": drawing(
+        NORM,
+        "figure_8",
+        "_curve(axes, label + warmup, records[label + warmup], look)",
+        "_curve(axes, label + warmup, records[label], look)",
+        "03b_norm_placement",
+    ),
+    "crosses where optimization is good": drawing(
+        NORM,
+        "figure_8",
+        "poor = good.mean(axis=0) < 0.5",
+        "poor = good.mean(axis=0) > 0.5",
+        "03b_norm_placement",
+    ),
+    # Lesson 04
+    "the norm on a linear axis": drawing(
+        CLIPPING,
+        "figure_9",
+        'ylabel="Gradient L2 norm", yscale="log", ylim',
+        'ylabel="Gradient L2 norm", ylim',
+        "04_gradient_clipping",
+    ),
+    "thresholds swapped in the histogram": drawing(
+        CLIPPING,
+        "figure_9",
+        "right.axvline(threshold, **look)",
+        "right.axvline(1.5 / threshold, **look)",
+        "04_gradient_clipping",
+    ),
+    "the rate before clipping for the one after": drawing(
+        CLIPPING,
+        "effective_rates",
+        "rate = clipping_recipes.effective_rate(record, threshold)[0, 0]",
+        "rate = np.broadcast_to(record.rate[0], record.loss[0, 0].shape)",
+        "04_gradient_clipping",
+    ),
+    "the slider's line at the percentile, not at the threshold": drawing(
+        CLIPPING,
+        "LiveThreshold",
+        "self._up.set_data([threshold, threshold], [0, self._top])",
+        "self._up.set_data([percentile, percentile], [0, self._top])",
+        "04_gradient_clipping",
+    ),
     # Lessons 01 and 08, and the sliders
     "x and y swapped": drawing(
         RULES, "paths", "x, y = trace.theta.T", "y, x = trace.theta.T", "01_update_rules"
@@ -252,6 +313,20 @@ FAULTS = {
         "            loss, g",
         "03_warmup",
         "tests/test_training.py",
+    ),
+    "clipping what is short": computing(
+        "stability_ref/clipping.py",
+        "exceeds = (norm > threshold) & (norm < math.inf)",
+        "exceeds = (norm < threshold) & (norm < math.inf)",
+        "04_gradient_clipping",
+        "tests/test_clipping.py",
+    ),
+    "post-norm with the norm inside": computing(
+        "stability_ref/problems.py",
+        '"post": (Residual(*f), norm),',
+        '"post": (Residual(*f, norm),),',
+        "03b_norm_placement",
+        "tests/test_problems.py",
     ),
     "a threshold at another percentile": computing(
         "stability_ref/diagnosis/norms.py",
