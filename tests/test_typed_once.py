@@ -19,7 +19,7 @@ from stability_ref.equations import EQUATIONS
 from stability_ref.updates import RULES
 
 HOMES = {"stability_ref/equations.py", "stability_ref/updates.py"}
-MAY_REPEAT_CODE = {"stability_ref/mistakes.py"}
+MAY_REPEAT_CODE = "stability_ref/mistakes/"
 SHORT = 15  # characters: v_0 = 0 and s_t = s_0 are too short to be anybody's
 
 
@@ -74,7 +74,7 @@ def copies(files):
         typed = sources(name, text)
         bare = bare_latex(typed)
         found |= {(name, f"the print of {of}") for line, of in printed.items() if line in bare}
-        if name not in MAY_REPEAT_CODE:
+        if not name.startswith(MAY_REPEAT_CODE):
             lines = {bare_code(line) for line in typed.splitlines()}
             found |= {(name, f"the code of {of}") for line, of in code.items() if line in lines}
     return found
