@@ -1,21 +1,21 @@
-"""The answers to the two open questions on clipping (C7), over five seeds: counts and orderings."""
+"""The answers to the two open questions on clipping (C7), over seeds: counts and orderings."""
 
 import numpy as np
 import pytest
+from claims import nearly_all
 
 from experiments import clipping_runs
 from stability_ref import clipping_tables, clipping_trials
 from stability_ref.clipping_trials import CASES, CLEAR_RATES, MOST, RATES, WAYS, Outcome, SpikedDigits
 from stability_ref.problems import DigitsProblem
 
-SEEDS = range(5)
 FEW = 0.2  # the share of the seeds up to which a way is said to fail
 
 
 @pytest.fixture(scope="module")
-def clear():
+def clear(seeds):
     """What a lesson runs."""
-    outcomes = clipping_trials.in_warmup(SEEDS, CLEAR_RATES)
+    outcomes = clipping_trials.in_warmup(seeds, CLEAR_RATES)
     return {(one.net, one.way): one for one in outcomes}
 
 
@@ -78,7 +78,7 @@ def test_harder_clipping_is_better_throughout_and_worse_during_warmup_alone(in_w
 
 def test_a_ramp_that_is_clipped_throughout_rises_less(clear):
     peaks = [clear["sick twin", way].peak for way in ("warmup, clipping throughout", "nothing")]
-    assert (peaks[0] < peaks[1]).all()
+    assert nearly_all(peaks[0] < peaks[1])
 
 
 # --- An adaptive threshold ----------------------------------------------------------------------------------
@@ -180,9 +180,9 @@ def test_spikes_are_bright_images_in_their_steps_alone():
 
 def test_bad_input_is_refused():
     with pytest.raises(ValueError, match="a case must be one of no norm, post-norm"):
-        clipping_trials.in_warmup(SEEDS, {"another": [0.1]})
+        clipping_trials.in_warmup([0], {"another": [0.1]})
     with pytest.raises(ValueError, match="a case must be one of"):
-        clipping_trials.adaptive(SEEDS, ["another"])
+        clipping_trials.adaptive([0], ["another"])
     with pytest.raises(ValueError, match="spikes must be a whole number"):
         SpikedDigits((1.5,))
     with pytest.raises(ValueError, match="measure must be one of verdict, trained, test error, peak"):
