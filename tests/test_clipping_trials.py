@@ -152,7 +152,8 @@ def test_the_script_makes_what_is_stored(in_warmup, clear):
     assert set(stored) == set(clear)
     for key, one in stored.items():
         if one.trained.all():
-            np.testing.assert_allclose(clear[key].test_error, one.test_error, atol=0.02)
+            stored_seeds = len(one.test_error)
+            np.testing.assert_allclose(clear[key].test_error[:stored_seeds], one.test_error, atol=0.02)
         assert clear[key].usable == one.usable
 
 

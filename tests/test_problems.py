@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 
 from stability_ref import recipes
-from stability_ref.layers import LOSSES, LayerNorm
-from stability_ref.problems import ACTIVATIONS, BLOCKS, DigitsProblem, Quadratic, Rosenbrock, load_digits
+from stability_ref.layers import LOSSES, LayerNorm, Sequential
+from stability_ref.problems import (
+    ACTIVATIONS,
+    BLOCKS,
+    DigitsProblem,
+    Quadratic,
+    Rosenbrock,
+    load_digits,
+    residual_block,
+)
 
 VARIANTS = list(itertools.product(BLOCKS, ACTIVATIONS, LOSSES))
 STEP = 1e-5
@@ -234,3 +242,27 @@ def test_the_valley_s_gradient_and_its_end():
     assert valley.loss_and_gradient(np.array([[1.0, 1.0]]), None)[0] == 0
     with pytest.raises(ValueError, match=r"^start must be two numbers"):
         Rosenbrock(start=[1.0])
+
+
+def layer_norm(h, gain, offset):
+    centred = h - h.mean(axis=-1, keepdims=True)
+    return gain * centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-5) + offset
+
+
+BLOCKS_AS_WRITTEN = {  # h and the weights in the order in which the block holds them
+    "pre": lambda h, f, gain, offset, W1, W2: h + f(layer_norm(h, gain, offset), W1, W2),
+    "post": lambda h, f, W1, W2, gain, offset: layer_norm(h + f(h, W1, W2), gain, offset),
+    "resn": lambda h, f, W1, W2, gain, offset: h + layer_norm(f(h, W1, W2), gain, offset),
+    "rezero": lambda h, f, W1, W2, a: h + a * f(h, W1, W2),
+    "plain": lambda h, f, W1, W2: h + f(h, W1, W2),
+}
+
+
+@pytest.mark.parametrize("block", BLOCKS_AS_WRITTEN)
+def test_a_block_places_its_norm_as_its_table_says(block):
+    rng = np.random.default_rng(0)
+    layers = Sequential(*residual_block(block, width=6))
+    weights = [rng.normal(size=shape) for shape in layers.shapes]
+    h = rng.normal(size=(5, 6))
+    written = BLOCKS_AS_WRITTEN[block](h, lambda h, W1, W2: np.maximum(h @ W1, 0) @ W2, *weights)
+    np.testing.assert_allclose(layers.forward(weights, h)[0], written, rtol=1e-12)

@@ -1,7 +1,7 @@
 """What Figure 6's caption claims, over seeds: orderings and counts, never a diverged number.
 
 The set-up was chosen on seeds 0 to 9. On seeds 20 to 39, which had no part in it, the longest warmup trained
-in 20 of 20, and none of the four shorter in any.
+in 20 of 20, and none of the four shorter in any; on seeds 10 to 19 the longest in all, and 250 steps in one.
 """
 
 import numpy as np
@@ -41,13 +41,13 @@ def test_every_ramp_is_followed_by_at_least_as_many_steps_at_the_full_rate(recor
 def test_only_the_longest_trains(record):
     last = recipes.last_loss(record)
     assert (last[:, -1] < recipes.TRAINED).all()
-    assert (last[:, :-1] > recipes.UNTRAINED).all()
+    assert all(nearly_all(of_one_warmup) for of_one_warmup in last[:, :-1].T > recipes.UNTRAINED)
 
 
 def test_nor_do_the_others_classify_unseen_images(record):
     errors = record.final_test_error
     assert nearly_all(errors[:, -1] < 0.3)
-    assert nearly_all(errors[:, :-1] > 0.6)
+    assert all(nearly_all(of_one_warmup) for of_one_warmup in errors[:, :-1].T > 0.6)
 
 
 def test_they_fall_first_and_the_longer_the_warmup_the_further(lowest):
