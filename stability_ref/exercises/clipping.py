@@ -8,7 +8,7 @@ import numpy as np
 from stability_ref.clipping import clip
 from stability_ref.exercises.answers import WrongKindError, brief, number, numbers, off, same
 from stability_ref.exercises.verdicts import STOPS, Case, Exercise, Usual, Verdict, judge, quietly, tell
-from stability_ref.mistakes import MISTAKES
+from stability_ref.mistakes import mistakes_with
 from stability_ref.problems import Quadratic
 from stability_ref.schedules import constant
 from stability_ref.training import run
@@ -35,7 +35,7 @@ def check_clip(clip_gradient: Callable[..., Any]) -> Verdict:
         like this mistake: Each coordinate is cut at ±λ by itself, which turns the gradient.
     """
     praise = "it shortens what is longer than λ, keeps its direction, and leaves the rest as it is."
-    mistakes = [Usual(each.says, each.function) for each in MISTAKES.values() if each.target == "clip"]
+    mistakes = [Usual(each.says, each.function) for each in mistakes_with("clip")]
     read = _pair if _returns_a_pair(clip_gradient) else _alone
     return tell(
         judge(clip_gradient, Exercise(_clip_cases(read), mistakes, read, praise, _where_clips_differ))

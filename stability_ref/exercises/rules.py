@@ -7,7 +7,7 @@ import numpy as np
 
 from stability_ref.checks import known
 from stability_ref.exercises.verdicts import STOPS, Verdict, stops_with, tell
-from stability_ref.mistakes import MISTAKES
+from stability_ref.mistakes import mistakes_with
 from stability_ref.updates import RULES
 
 Array = np.ndarray
@@ -59,11 +59,10 @@ def _judge(name: str, update: Callable[..., Any], init: Callable[[Array], Any]) 
 
 def _looks_like(name: str, path: list[Array]) -> str:
     """What the known mistake says that makes the very same steps."""
-    for mistake in MISTAKES.values():
-        if mistake.target == name:
-            wrong = _path(mistake.function, mistake.init or RULES[name].init)
-            if _first_difference(path, wrong) is None:
-                return f"It looks like this mistake: {mistake.says}"
+    for mistake in mistakes_with(name):
+        wrong = _path(mistake.function, mistake.init or RULES[name].init)
+        if _first_difference(path, wrong) is None:
+            return f"It looks like this mistake: {mistake.says}"
     return "It looks like none of the mistakes that are known here."
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from stability_ref.exercises.answers import WrongKindError, brief, different, number
 from stability_ref.exercises.verdicts import Case, Exercise, Usual, Verdict, judge, tell
-from stability_ref.mistakes import MISTAKES
+from stability_ref.mistakes import mistakes_with
 from stability_ref.schedules import constant, cosine, inverse_square_root, linear, prepend_warmup, rescale
 
 Array = np.ndarray
@@ -38,7 +38,8 @@ def check_warmup(prepend: Callable[..., Any]) -> Verdict:
         _warmup_case("with 1 step of warmup in front of a decay", inverse_square_root(0.1, timescale=3), 1),
         _warmup_case("with warmup_steps = 0, no warmup", cosine(0.4, steps=12), 0, special=True),
     ]
-    return tell(judge(prepend, Exercise(cases, _of("prepend_warmup"), _rates, praise, _where_rates_differ)))
+    mistakes = [Usual(each.says, each.function) for each in mistakes_with("prepend_warmup")]
+    return tell(judge(prepend, Exercise(cases, mistakes, _rates, praise, _where_rates_differ)))
 
 
 def check_raised_schedule(raised: Callable[..., Any]) -> Verdict:
@@ -91,18 +92,15 @@ def _where_rates_differ(mine: Array, right: Array) -> str:
     return f"at t = {t} its rate is {brief(mine[t])}, not {brief(right[t])}"
 
 
-def _of(target: str) -> list[Usual]:
-    return [Usual(each.says, each.function) for each in MISTAKES.values() if each.target == target]
+def _half_raised(ramp: bool) -> Callable[..., Any]:
+    """Only the ramp is raised, or only what comes after it."""
 
+    def raised(schedule: Any, base: float, warmup_steps: int) -> Any:
+        low = prepend_warmup(schedule, warmup_steps)
+        high = prepend_warmup(rescale(schedule, base), warmup_steps)
+        return lambda t: (high if (t < warmup_steps) == ramp else low)(t)
 
-def _jumps(schedule: Any, base: float, warmup_steps: int) -> Any:
-    low, high = prepend_warmup(schedule, warmup_steps), prepend_warmup(rescale(schedule, base), warmup_steps)
-    return lambda t: (low if t < warmup_steps else high)(t)
-
-
-def _falls_back(schedule: Any, base: float, warmup_steps: int) -> Any:
-    low, high = prepend_warmup(schedule, warmup_steps), prepend_warmup(rescale(schedule, base), warmup_steps)
-    return lambda t: (high if t < warmup_steps else low)(t)
+    return raised
 
 
 RAISED = [
@@ -110,8 +108,13 @@ RAISED = [
         "The schedule is not rescaled: warmup ends at the old base rate, and the new one is never used.",
         lambda schedule, base, warmup_steps: prepend_warmup(schedule, warmup_steps),
     ),
-    Usual("The ramp rises to the old base rate, and then the rate jumps to the new one.", _jumps),
-    Usual("Only the ramp is raised: after it the rate falls back to the old schedule.", _falls_back),
+    Usual(
+        "The ramp rises to the old base rate, and then the rate jumps to the new one.",
+        _half_raised(ramp=False),
+    ),
+    Usual(
+        "Only the ramp is raised: after it the rate falls back to the old schedule.", _half_raised(ramp=True)
+    ),
     Usual(
         "The ramp is put in front first; what then starts at 0 cannot be rescaled to start at the base rate.",
         lambda schedule, base, warmup_steps: rescale(prepend_warmup(schedule, warmup_steps), base),
@@ -135,8 +138,7 @@ RAISED = [
                 wrong(schedule, base), warmup_steps
             ),
         )
-        for each in MISTAKES.values()
-        if each.target == "rescale"
+        for each in mistakes_with("rescale")
     ),
     *(
         Usual(
@@ -145,7 +147,6 @@ RAISED = [
                 rescale(schedule, base), warmup_steps
             ),
         )
-        for each in MISTAKES.values()
-        if each.target == "prepend_warmup"
+        for each in mistakes_with("prepend_warmup")
     ),
 ]

@@ -18,6 +18,7 @@ from stability_ref.mistakes import (
 )
 from stability_ref.mistakes.catalogue import MISTAKES as MISTAKES
 from stability_ref.mistakes.catalogue import Mistake as Mistake
+from stability_ref.mistakes.catalogue import mistakes_with as mistakes_with
 
 __all__ = [
     "MISTAKES",
@@ -25,6 +26,7 @@ __all__ = [
     "adam",
     "adaptive_clipping",
     "clipping",
+    "mistakes_with",
     "nadam",
     "rmsprop",
     "schedules",

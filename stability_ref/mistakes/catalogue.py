@@ -27,3 +27,12 @@ def mistake(
         return function
 
     return add
+
+
+def mistakes_with(target: str) -> list[Mistake]:
+    """The known wrong versions of one function, by its name.
+
+    >>> len(mistakes_with("constant"))
+    1
+    """
+    return [each for each in MISTAKES.values() if each.target == target]
