@@ -12,9 +12,8 @@ from stability_ref import recipes
 from stability_ref.checks import known, require
 from stability_ref.clipping import threshold_at_percentile
 from stability_ref.problems import DigitsProblem
-from stability_ref.recipes import train_all
 from stability_ref.schedules import Schedule, constant, cosine, prepend_warmup
-from stability_ref.training import OnStep, Record, run
+from stability_ref.training import OnStep, Record, run, train_all
 
 Array = np.ndarray
 GUESSING = 0.45  # the squared error of answering a tenth for each of the ten digits

@@ -14,9 +14,10 @@ import numpy as np
 
 from stability_ref.adaptive_clipping import running_percentile, unit_wise
 from stability_ref.checks import known, whole_number
+from stability_ref.clipping import threshold_at_percentile
 from stability_ref.problems import DigitsProblem
 from stability_ref.schedules import Schedule, cosine, prepend_warmup
-from stability_ref.training import OnStep, Record, run
+from stability_ref.training import OnStep, Record, train_all
 
 Array = np.ndarray
 
@@ -121,7 +122,7 @@ def surviving_threshold(name: str, seeds: Sequence[int]) -> float:
     """
     record = _train(name, [_schedule(rate, _case(name).warmup) for rate in RATES], seeds)
     survives = (record.final_test_error < TRAINED).all(axis=0)
-    return float(np.percentile(record.gradient_norm[:, np.flatnonzero(survives)[-1]], 90))
+    return threshold_at_percentile(record.gradient_norm[:, np.flatnonzero(survives)[-1]])
 
 
 # --- One: clipping during warmup ----------------------------------------------------------------------------
@@ -268,12 +269,7 @@ def _train(
     on_step: OnStep | None = None,
     **options: Any,
 ) -> Record:
-    record = run(
-        _case(name).net(), "momentum", _together(schedules), STEPS, seeds=seeds, on_step=on_step, **options
-    )
-    if (record.steps_done < STEPS).any():
-        raise KeyboardInterrupt("stopped before the table's runs were complete")
-    return record
+    return train_all(_case(name).net(), _together(schedules), STEPS, seeds, on_step, **options)
 
 
 def _schedule(rate: float, warmup: int) -> Schedule:

@@ -12,6 +12,7 @@ from stability_ref import recipes
 from stability_ref.diagnosis import SIGNIFICANT_RATIO
 from stability_ref.diagnosis.sweep import best_rate, feasible
 from stability_ref.figures import BLOW_UP, COLOURS, LINE_STYLES, mark_unstable, styled_figure
+from stability_ref.recipes import base_rates
 from stability_ref.training import Record
 
 Array = np.ndarray
@@ -171,11 +172,6 @@ class LiveEdge:
         rates = np.append(self._rates[others], rate)
         results = np.append(self._results[others], result)
         return bool(feasible(results, rates=rates, untrained=recipes.GUESSING)[-1])
-
-
-def base_rates(record: Record) -> Array:
-    """The base learning rate of each setting of a run without warmup, (R,): its schedule's first rate."""
-    return record.rate[:, 0]
 
 
 _LIMIT, _TOP = 0.35, 0.26  # the axis plot's upper end, and the row of its crosses

@@ -12,9 +12,9 @@ from stability_ref.norm_recipes import (
     PLACEMENTS,
     WITH_WARMUP,
     WITHOUT_NORM,
-    base_rates,
     optimises_well,
 )
+from stability_ref.recipes import base_rates
 from stability_ref.training import Record
 
 Array = np.ndarray

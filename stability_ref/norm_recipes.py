@@ -11,7 +11,8 @@ import numpy as np
 from stability_ref import recipes
 from stability_ref.diagnosis.sweep import feasible
 from stability_ref.problems import DigitsProblem
-from stability_ref.training import OnStep, Record
+from stability_ref.recipes import base_rates
+from stability_ref.training import OnStep, Record, train_all
 
 Array = np.ndarray
 RATES = 2.0 ** np.arange(-9, 1)  # ten rates, as many as in the playbook's Figure 8, a factor 2 apart
@@ -90,11 +91,6 @@ def adam_check(seeds: Sequence[int], on_step: OnStep | None = None) -> dict[str,
     return _sweeps(PLACEMENTS, seeds, on_step, "adam", ADAM_RATES, np.float32)
 
 
-def base_rates(record: Record) -> Array:
-    """The base learning rate of each setting, (R,): the highest of its schedule, where its warmup ends."""
-    return record.rate.max(axis=-1)
-
-
 def optimises_well(record: Record) -> Array:
     """Which trials get no cross for poor optimization, (S, R); a warmup or a decay may be in the schedule.
 
@@ -136,7 +132,7 @@ def _sweeps(
 ) -> dict[str, Record]:
     """Each placement without and with warmup."""
     return {
-        label + (WITH_WARMUP if warmup else ""): recipes.train_all(
+        label + (WITH_WARMUP if warmup else ""): train_all(
             net(block, dtype),
             recipes.baseline(rates, warmup),
             recipes.STEPS + warmup,

@@ -11,7 +11,7 @@ import numpy as np
 
 from stability_ref.problems import DigitsProblem
 from stability_ref.schedules import Rates, Schedule, constant, cosine, prepend_warmup
-from stability_ref.training import OnStep, Record, run
+from stability_ref.training import OnStep, Record, train_all
 
 GUESSING = math.log(10)  # the loss of giving each of the ten digits the same probability
 RATES = np.geomspace(1e-3, 1, 10)  # the playbook's Figure 4 has the same ten
@@ -140,31 +140,6 @@ def figure_7b(seeds: Sequence[int], on_step: OnStep | None = None) -> Record:
     return train_all(post_norm_net(), schedule, BEYOND_STEPS + BEYOND_WARMUP, seeds, on_step)
 
 
-def train_all(
-    net: DigitsProblem,
-    schedule: Schedule,
-    steps: int,
-    seeds: Sequence[int],
-    on_step: OnStep | None = None,
-    *,
-    rule: str = "momentum",
-    **options: Any,
-) -> Record:
-    """`training.run` for a figure: no record comes of a run that is stopped before its last step.
-
-    Args:
-        net: what is trained.
-        schedule: as in `training.run`.
-        steps: of each run.
-        seeds: whole numbers, each once.
-        on_step: as in `training.run`.
-        rule: a name in `updates.RULES`.
-        options: the other arguments of `training.run`.
-
-    Raises:
-        KeyboardInterrupt: if it was stopped.
-    """
-    record = run(net, rule, schedule, steps, seeds=seeds, on_step=on_step, **options)
-    if (record.steps_done < steps).any():  # a figure of half a run would mislead
-        raise KeyboardInterrupt("stopped before the figure's runs were complete")
-    return record
+def base_rates(record: Record) -> np.ndarray:
+    """The base learning rate of each setting, (R,): the highest of its schedule, where its warmup ends."""
+    return record.rate.max(axis=-1)

@@ -136,6 +136,36 @@ def run(
     return record
 
 
+def train_all(
+    problem: Problem,
+    schedule: Schedule,
+    steps: int,
+    seeds: Sequence[int],
+    on_step: OnStep | None = None,
+    *,
+    rule: str = "momentum",
+    **options: Any,
+) -> Record:
+    """`run` for a figure or a table: no record comes of a run that is stopped before its last step.
+
+    Args:
+        problem: what is trained.
+        schedule: as in `run`.
+        steps: of each run.
+        seeds: whole numbers, each once.
+        on_step: as in `run`.
+        rule: a name in `updates.RULES`.
+        options: the other arguments of `run`.
+
+    Raises:
+        KeyboardInterrupt: if it was stopped.
+    """
+    record = run(problem, rule, schedule, steps, seeds=seeds, on_step=on_step, **options)
+    if (record.steps_done < steps).any():  # a figure of half a run would mislead
+        raise KeyboardInterrupt("stopped before the figure's runs were complete")
+    return record
+
+
 class Trace(NamedTuple):
     """A single trial from inside: what every step was given and what it left behind."""
 
@@ -288,14 +318,20 @@ def _rates(schedule: Schedule, steps: int) -> Array:
     """The rates of all settings at all steps, shape (R, T)."""
     allowed = "a callable of the step t, such as schedules.constant(0.1)"
     require(callable(schedule), "schedule", allowed, schedule)
-    rows = [np.ravel(schedule(t)) for t in range(steps)]
-    counts = {len(row) for row in rows}
-    require(
-        len(counts) == 1 and counts != {0}, "schedule", "as many rates at every step, at least one", counts
+    rates = finite_numbers(
+        "schedule", _at_every_step("schedule", schedule, steps, "rates"), "finite at every step"
     )
-    rates = finite_numbers("schedule", np.stack(rows, axis=-1), "finite at every step")
     require((rates >= 0).all(), "schedule", "at least 0 at every step", float(rates.min()))
     return rates
+
+
+def _at_every_step(argument: str, function: Schedule, steps: int, what: str) -> Array:
+    """What a callable of t returns, one value or R, shape (R, T)."""
+    rows = [np.ravel(function(t)) for t in range(steps)]
+    counts = {len(row) for row in rows}
+    allowed = f"as many {what} at every step, at least one"
+    require(len(counts) == 1 and counts != {0}, argument, allowed, counts)
+    return np.stack(rows, axis=-1)
 
 
 def _constants(rule: Rule, constants: Mapping[str, Any], dtype: np.dtype[Any]) -> dict[str, Array]:
@@ -317,11 +353,7 @@ def _thresholds(clip_threshold: Any, steps: int) -> Array | None:
     if clip_threshold is None:
         return None
     if callable(clip_threshold):
-        rows = [np.ravel(clip_threshold(t)) for t in range(steps)]
-        counts = {len(row) for row in rows}
-        allowed = "as many thresholds at every step, at least one"
-        require(len(counts) == 1 and counts != {0}, "clip_threshold", allowed, counts)
-        values = np.stack(rows, axis=-1)
+        values = _at_every_step("clip_threshold", clip_threshold, steps, "thresholds")
         is_real = values.dtype.kind in "fiu"
         require(is_real and (values > 0).all(), "clip_threshold", "above 0 at every step", values)
         return values
