@@ -114,6 +114,12 @@ PICTURES = {
 }
 
 
+def line_facts(text, label):
+    """What the facts say of the one line of that name."""
+    (line,) = [line for line in text.splitlines() if line.strip().startswith(repr(label))]
+    return line
+
+
 def save_without_text(figure, path):
     """Panels on a grid, in the order in which they were made; axes that share a place go on sharing it."""
     figure.set_layout_engine("none")

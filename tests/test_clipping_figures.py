@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import records
+from pictures import line_facts
 
 from stability_ref import clipping_figures, clipping_recipes, figures, recipes
 from stability_ref.clipping_recipes import BETTER, RATE, STEPS, TOO_AGGRESSIVE
@@ -21,11 +22,6 @@ def four():
 @pytest.fixture(scope="module")
 def beyond():
     return records.spikes()
-
-
-def line_facts(text, label):
-    (line,) = [line for line in text.splitlines() if line.strip().startswith(repr(label))]
-    return line
 
 
 def panels(figure):

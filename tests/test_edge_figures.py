@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import records
+from pictures import line_facts
 from records import STAR, single
 
 from stability_ref import edge_figures, figures, recipes
@@ -20,11 +21,6 @@ def sweep():
 @pytest.fixture(scope="module")
 def beyond():
     return records.figure_7b()
-
-
-def line_facts(text, label):
-    (line,) = [line for line in text.splitlines() if line.strip().startswith(repr(label))]
-    return line
 
 
 def test_figure_7a_says_what_it_draws(sweep):

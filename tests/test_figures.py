@@ -7,6 +7,7 @@ import pytest
 import records
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from pictures import line_facts
 
 from stability_ref import figures, lessons, recipes
 from stability_ref.problems import Quadratic
@@ -17,11 +18,6 @@ from stability_ref.training import run
 @pytest.fixture(scope="module")
 def sweep():
     return records.figure_4()
-
-
-def line_facts(text, label):
-    (line,) = [line for line in text.splitlines() if line.strip().startswith(repr(label))]
-    return line
 
 
 def test_figure_4_says_what_it_draws(sweep):

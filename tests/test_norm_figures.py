@@ -5,20 +5,15 @@ import dataclasses
 import numpy as np
 import pytest
 import records
+from pictures import line_facts
 
-from stability_ref import figures, norm_figures, norm_recipes
+from stability_ref import figures, norm_figures
 from stability_ref.norm_recipes import NORM_LAST, PLACEMENTS, RATES, WITH_WARMUP, WITHOUT_NORM
 
 
 @pytest.fixture(scope="module")
 def ten():
     return records.placements()
-
-
-def line_facts(figure, label):
-    lines = figures.facts(figure).splitlines()
-    (line,) = [line for line in lines if line.strip().startswith(repr(label))]
-    return line
 
 
 def test_figure_8_says_what_it_draws(ten):
@@ -29,12 +24,14 @@ def test_figure_8_says_what_it_draws(ten):
     names = "post-norm, post-norm + warmup, pre-norm, pre-norm + warmup"
     assert f"legend: {names}, poor optimization, best learning rate" in text
     assert text.count("shaded") == 4
-    assert "9 unstable, first 0.4 last 0.4" in line_facts(figure, "post-norm")
+    assert "9 unstable, first 0.4 last 0.4" in line_facts(figures.facts(figure), "post-norm")
     assert "x: 8 points, 0 not finite, x 0.00781 to 1, 8 unstable" in line_facts(
-        figure, "_crosses of post-norm"
+        figures.facts(figure), "_crosses of post-norm"
     )
-    assert "x 0.00391 to 0.00391, 1 unstable" in line_facts(figure, "_best of post-norm")
-    assert "x: 2 points, 0 not finite, x 0.5 to 1" in line_facts(figure, "_crosses of pre-norm + warmup")
+    assert "x 0.00391 to 0.00391, 1 unstable" in line_facts(figures.facts(figure), "_best of post-norm")
+    assert "x: 2 points, 0 not finite, x 0.5 to 1" in line_facts(
+        figures.facts(figure), "_crosses of pre-norm + warmup"
+    )
 
 
 def test_the_star_is_at_the_lowest_median_that_is_not_poor(ten):
@@ -43,7 +40,7 @@ def test_the_star_is_at_the_lowest_median_that_is_not_poor(ten):
         test_loss=np.where(RATES[:, None] == RATES[2], 0.1, ten["pre-norm"].test_loss),
     )
     figure = norm_figures.figure_8(ten | {"pre-norm": early})
-    assert "x 0.00781 to 0.00781, first 0.1" in line_facts(figure, "_best of pre-norm")
+    assert "x 0.00781 to 0.00781, first 0.1" in line_facts(figures.facts(figure), "_best of pre-norm")
 
 
 def test_a_cross_is_where_most_seeds_are_poor(ten):
@@ -73,14 +70,16 @@ def test_the_placements_are_in_two_panels_and_where_nothing_trains_is_no_star(te
     assert not inside & drawn[1]
     assert not without & drawn[0]
     assert inside | without == {label for label in ten if not label.startswith("post")}
-    assert "7 points, 0 not finite, x 0.000488 to 0.0312, 7 unstable" in line_facts(figure, "no norm")
+    assert "7 points, 0 not finite, x 0.000488 to 0.0312, 7 unstable" in line_facts(
+        figures.facts(figure), "no norm"
+    )
     assert "_best of no norm" not in drawn[1]
     assert "_best of no norm + warmup" in drawn[1]
 
 
 def test_digits_at_the_edge_and_beyond_are_not_in_the_text(ten):
     def moved(label, record):
-        at_the_edge = (norm_recipes.base_rates(record) >= norm_figures._DIGITS_PART[label])[:, None]
+        at_the_edge = (norm_figures.base_rates(record) >= norm_figures._DIGITS_PART[label])[:, None]
         return dataclasses.replace(record, test_loss=np.where(at_the_edge, 0.99, 1) * record.test_loss)
 
     others = {label: moved(label, record) for label, record in ten.items()}

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from claims import most, nearly_all
+from claims import most, nearly_all, starts_no_further_run
 
 from stability_ref import norm_recipes, recipes
 from stability_ref.norm_recipes import largest_usable_rate, optimises_well
@@ -127,7 +127,7 @@ def test_the_base_rate_is_the_top_of_the_warmup(sweeps, others):
     for label, record in (sweeps | others).items():
         has_norm = label.removesuffix(norm_recipes.WITH_WARMUP) not in norm_recipes.WITHOUT_NORM
         rates = norm_recipes.RATES if has_norm else norm_recipes.LOW_RATES
-        np.testing.assert_array_equal(norm_recipes.base_rates(record), rates)
+        np.testing.assert_array_equal(recipes.base_rates(record), rates)
 
 
 def test_a_good_trial_beyond_a_poor_one_is_not_usable(sweep):
@@ -148,12 +148,4 @@ def test_where_nothing_trains_no_rate_is_usable(sweep):
 
 
 def test_a_sweep_that_is_stopped_starts_no_further_run():
-    calls = []
-
-    def stop(done, total, record):
-        calls.append(done)
-        return True
-
-    with pytest.raises(KeyboardInterrupt, match="stopped before"):
-        norm_recipes.figure_8([0], stop)
-    assert len(calls) == 1
+    starts_no_further_run(norm_recipes.figure_8)
