@@ -5,6 +5,7 @@ write the same bytes, so that a diff shows what changed in the lesson and nothin
 """
 
 import argparse
+import base64
 import sys
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from nbformat import NotebookNode
 from tqdm import tqdm
 
 COURSE = Path(__file__).resolve().parent
+README_FIGURE = COURSE.parent / "docs" / "figure-4.png"
+README_LESSON, README_TITLE = "03_warmup", "axes 'Digits, residual network, Momentum'"  # where it is drawn
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 # Not the Python version: it differs between machines, and the lesson does not depend on it.
 METADATA = {
@@ -44,6 +47,15 @@ def execute(path: Path) -> None:
             on_cell_executed=lambda **_: progress.update(),
         ).execute()
     path.write_text(written(normal_form(notebook)), encoding="utf-8", newline="\n")
+    if path.stem == README_LESSON:
+        README_FIGURE.write_bytes(readme_figure(notebook))
+
+
+def readme_figure(notebook: NotebookNode) -> bytes:
+    """The picture on the README's first screen, among the lesson's own: nothing is drawn twice."""
+    data = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
+    (picture,) = [each["image/png"] for each in data if README_TITLE in each.get("text/plain", "")]
+    return base64.b64decode(picture)
 
 
 def normal_form(notebook: NotebookNode) -> NotebookNode:

@@ -207,6 +207,11 @@ def test_execute_writes_the_same_bytes_twice(tmp_path):
     assert widget["metadata"] == {"tags": ["nbval-ignore-output"]}
 
 
+def test_the_readme_shows_the_lesson_s_own_figure():
+    lesson = nbformat.read(COURSE / f"{execute.README_LESSON}.ipynb", as_version=4)
+    assert execute.README_FIGURE.read_bytes() == execute.readme_figure(lesson), "run python3 dev.py notebooks"
+
+
 def test_execute_leaves_a_notebook_that_fails_as_it_was(tmp_path):
     path = tmp_path / "lesson.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell("1 / 0")]), path)
