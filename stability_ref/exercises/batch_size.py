@@ -222,8 +222,14 @@ TARGETS = [
         _NEVER,
         lambda steps, errors, target: _first(_at_or_below, default=steps[-1])(steps, errors, target),
     ),
-    Usual(
-        "There is no first of nothing: see first whether any error meets the target.",
-        lambda steps, errors, target: steps[errors <= target][0],
+    *(
+        Usual("There is no first of nothing: see first whether any error meets the target.", first)
+        for first in (
+            lambda steps, errors, target: steps[errors <= target][0],
+            lambda steps, errors, target: steps[errors <= target].tolist()[0],
+            lambda steps, errors, target: steps[errors <= target].min(),
+            lambda steps, errors, target: min(steps[errors <= target]),
+            lambda steps, errors, target: min(list(steps[errors <= target])),
+        )
     ),
 ]

@@ -58,14 +58,9 @@ _SWEEPS = [
 ]
 
 
-def _over(usable: Callable[..., Any]) -> Callable[[Array, Array], Any]:
+def _over(usable: Callable[..., Any], largest: Any = np.max, smallest: Any = np.min) -> Callable[..., Any]:
     """The span where something else is called usable."""
-
-    def span(rates: Array, errors: Array) -> Any:
-        kept = rates[usable(errors)]
-        return kept.max() / kept.min()
-
-    return span
+    return lambda rates, errors: largest(rates[usable(errors)]) / smallest(rates[usable(errors)])
 
 
 def _twice(errors: Array) -> Array:
@@ -96,9 +91,15 @@ SPANS = [
         "The limit is twice the smallest error, not twice the median.",
         _over(lambda errors: errors <= 2 * np.nanmedian(errors)),
     ),
-    Usual(
-        "One NaN makes the smallest error NaN, and nothing is at most NaN: NumPy's nanmin passes over it.",
-        _over(lambda errors: errors <= 2 * errors.min()),
+    *(
+        Usual(
+            "One NaN makes the smallest error NaN, and nothing is at most NaN: nanmin passes over it.",
+            span,
+        )
+        for span in (
+            _over(lambda errors: errors <= 2 * errors.min()),
+            _over(lambda errors: errors <= 2 * errors.min(), max, min),
+        )
     ),
     Usual(
         "NaN counts as usable: it is not above the limit, and not below it either.",
@@ -139,6 +140,7 @@ SPANS = [
         lambda rates, errors: errors[_twice(errors)].max() / np.nanmin(errors),
     ),
     Usual(_ALL_NAN, _right_span),
+    Usual(_ALL_NAN, _over(_twice, max, min)),
     *(
         Usual(
             _ALL_NAN,
