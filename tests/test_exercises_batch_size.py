@@ -1,4 +1,4 @@
-"""The self-checks of lesson 07 (playbook B1–B5): right answers are right, and what is wrong is told."""
+"""The self-checks of lesson 07 (playbook B2, B4, B5): right answers are right, and what is wrong is told."""
 
 import math
 

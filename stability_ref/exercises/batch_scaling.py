@@ -31,7 +31,7 @@ def check_perfect_scaling(bend: Callable[..., Any]) -> Verdict:
         ... )
         Not yet: with batch sizes of 16 to 1024 and 8000, 4000, 2100, 1800, 1900, 1000 and 550 steps, it
         answers 1024, not 64. It looks like this mistake: It is where the steps are fewest, long after
-        doubling has stopped to pay.
+        doubling has stopped paying.
     """
     praise = "up to there twice the batch size costs half the steps, and beyond it more and more examples."
     return tell(judge(bend, Exercise(_SCALED, BENDS, number, praise)))
@@ -88,11 +88,11 @@ def _up_to(pays: Callable[[Array], Array]) -> Callable[[Array, Array], Any]:
 _NO_STOP = "It goes on after the first doubling that did not pay: later ones start from too many steps."
 BENDS = [
     Usual(
-        "It is where the steps are fewest, long after doubling has stopped to pay.",
+        "It is where the steps are fewest, long after doubling has stopped paying.",
         lambda batch_sizes, steps: batch_sizes[np.nanargmin(steps)],
     ),
     Usual(
-        "It is where the steps are fewest, long after doubling has stopped to pay.",
+        "It is where the steps are fewest, long after doubling has stopped paying.",
         lambda batch_sizes, steps: batch_sizes[np.argmin(steps)],
     ),
     Usual(

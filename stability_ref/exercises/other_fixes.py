@@ -46,7 +46,7 @@ def check_first_fix(fixes: Callable[..., Any]) -> Verdict:
         Case(where, (kind,), ", ".join(_right(kind)))
         for where, kind in [
             ("where the loss goes up early", "early"),
-            ("where it goes up in mid training", "mid"),
+            ("where the loss goes up in mid training", "mid"),
         ]
     ]
     praise = "warmup first where it is early, clipping first in mid training, and a lower rate last."
@@ -139,11 +139,11 @@ ORDERS = [
         )
     ),
     Usual(
-        "Clipping comes first in mid training; where the loss goes up early, warmup does best (X1).",
+        "Clipping comes first in mid training; where the loss goes up early, warmup is best (X1).",
         lambda kind: _right("mid"),
     ),
     Usual(
-        "Warmup comes first where the loss goes up early; in mid training clipping does (X2).",
+        "Warmup is best where the loss goes up early (X1); clipping is for mid training too (X2).",
         lambda kind: _right("early"),
     ),
     Usual(
