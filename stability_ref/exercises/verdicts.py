@@ -164,7 +164,7 @@ def quietly() -> Iterator[io.StringIO]:
 
 
 def _untouched(now: Any, before: Any) -> bool:
-    if callable(before):
+    if callable(before) or isinstance(before, str):
         return True
     if isinstance(before, dict):
         return list(now.items()) == list(before.items())
