@@ -5,6 +5,8 @@ from the reference, and which known mistake it looks like.
 """
 
 from stability_ref.exercises.clipping import check_clip, check_same_run
+from stability_ref.exercises.edge_of_stability import check_largest_stable_rate, check_safe_warmup
+from stability_ref.exercises.hessian import check_hessian_vector_product, check_top_eigenvalue
 from stability_ref.exercises.norm_placement import check_block, check_layer_norm
 from stability_ref.exercises.rules import check_rule
 from stability_ref.exercises.sweeps import check_best_rate, check_largest_usable_rate
@@ -20,12 +22,16 @@ __all__ = [
     "check_block",
     "check_clip",
     "check_clipped_share",
+    "check_hessian_vector_product",
+    "check_largest_stable_rate",
     "check_largest_usable_rate",
     "check_layer_norm",
     "check_raised_schedule",
     "check_rule",
+    "check_safe_warmup",
     "check_same_run",
     "check_shortest_warmup",
     "check_threshold",
+    "check_top_eigenvalue",
     "check_warmup",
 ]
