@@ -115,7 +115,7 @@ _SERIES = [
     ),
     Case(
         "where the rate is 0.5, and the sharpness lies on the edge once and above it four times",
-        (np.array([1.0, 4.0, 3.0, 5.0, 7.0, 3.0, 4.5, 6.0]), np.full(8, 0.5)),
+        (np.array([1.0, 4.0, 3.0, 5.0, 7.0, 3.0, 4.5, 8.0]), np.full(8, 0.5)),
         3,
     ),
     Case(

@@ -69,7 +69,7 @@ def check_top_eigenvalue(sharpness: Callable[..., Any]) -> Verdict:
     praise = "it is the largest eigenvalue, with its sign, however large the numbers are."
     cases = [
         _eigenvalue_case("with eigenvalues 10, 8, 3 and 1", [10.0, 8.0, 3.0, 1.0]),
-        _eigenvalue_case("with eigenvalues 4e6, 1e6, 5e5 and 0", [4e6, 1e6, 5e5, 0.0]),
+        _eigenvalue_case("with eigenvalues 4000, 1000, 500 and 0", [4000.0, 1000.0, 500.0, 0.0]),
         _eigenvalue_case("with eigenvalues 6, 1, −2 and −9", [6.0, 1.0, -2.0, -9.0], special=True),
     ]
     return tell(judge(sharpness, Exercise(cases, EIGENVALUES, number, praise)))
