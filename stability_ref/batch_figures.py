@@ -114,9 +114,10 @@ def regularisation(errors: Array) -> Figure:
 
 def _by_penalty(axes: Axes, k: int, size: int, medians: Array) -> None:
     places, low = np.array([_NO_PENALTY, *PENALTIES[1:]]), medians.argmin()
-    look: dict[str, Any] = {"color": COLOURS[k], "linestyle": LINE_STYLES[k], "marker": "os^"[k]}
+    colour = COLOURS[(0, 4, 5)[k]]
+    look: dict[str, Any] = {"color": colour, "linestyle": LINE_STYLES[k], "marker": "os^"[k]}
     axes.plot(places, medians, **look, label=f"batch size {size}")
-    star: dict[str, Any] = {"color": COLOURS[k], "markersize": 17}
+    star: dict[str, Any] = {"color": colour, "markersize": 17}
     axes.plot(places[low], medians[low], "*", **star, label=f"_best of {size}")
 
 
@@ -144,7 +145,7 @@ class LiveBatch:
             ring: dict[str, Any] = {"color": COLOURS[1], "fillstyle": "none", "markersize": 17, "mew": 2.5}
             (self._ring,) = right.plot([], [], "o", **ring, label="this run")
             (self._cross,) = right.plot([], [], **_CROSS, color=COLOURS[1], label="_this run never")
-            right.legend(loc="lower left", fontsize=9)
+            right.legend(handles=[self._ring], loc="lower left", labelspacing=1)
         self.lines = [self._before, self._now, self._ring, self._cross]
 
     def _draw_error(self, left: Axes) -> None:
@@ -153,8 +154,8 @@ class LiveBatch:
         (self._now,) = left.plot([], [], color=COLOURS[1], label="this run")
         longest = batch_recipes.steps_of(BATCH_SIZES[0])
         left.set(title="Validation error", xlabel="Global step", ylabel="Validation error")
-        left.set(xscale="log", yscale="log", xlim=(0.9, longest), ylim=(0.01, 1.2))
-        left.legend(loc="lower left")
+        left.set(xscale="log", yscale="log", xlim=(0.9, longest), ylim=(0.003, 1.2))
+        left.legend(loc="lower left", fontsize=9)
 
     def begin(self, batch_size: int) -> None:
         """Choose the batch size of the next run; the last finished one becomes the grey one."""
@@ -183,7 +184,7 @@ class LiveBatch:
         took = f"reaches {TARGET:.0%} after {steps:.0f} steps" if arrives else f"never reaches {TARGET:.0%}"
         place = BATCH_SIZES.index(size)
         best = f"{self._fewest[place]:.0f} steps at {self._best[place]:g}"
-        return f"Batch size {size} at {record.rate[0, 0]:.3g} {took}. The sweep's best: {best}."
+        return f"Batch size {size} at {record.rate[0, 0]:.3g} {took}. Best of the sweep, median: {best}."
 
 
 def _scaling(axes: Axes, sweep: Sweep) -> None:
@@ -216,5 +217,5 @@ def _band(axes: Axes, sizes: Any, results: Array, look: dict[str, Any], label: s
 
 def _batch_axis(axes: Axes, sizes: Sequence[int]) -> None:
     axes.set(xlabel="Batch size", xscale="log", xlim=(sizes[0] / 1.3, sizes[-1] * 1.3))
-    axes.set_xticks(sizes, labels=[str(size) for size in sizes])
+    axes.set_xticks(sizes, labels=[str(size) for size in sizes], fontsize=9)
     axes.minorticks_off()

@@ -170,7 +170,7 @@ def bend(steps: Array, batch_sizes: Sequence[int] = BATCH_SIZES) -> int:
         8
     """
     too_many = steps > 1.5 * perfect_scaling(steps[0], batch_sizes)
-    return int(batch_sizes[too_many.argmax() - 1 if too_many.any() else -1])
+    return int(batch_sizes[int(too_many.argmax()) - 1])  # the first place never counts: -1 is the last
 
 
 def gradient_noise(batch_size: int, seeds: Sequence[int]) -> Array:
