@@ -87,7 +87,7 @@ def live_threshold():
 
 def live_batch():
     live = batch_figures.LiveBatch(records.batch_sweep())
-    for batch_size, rate, falls_to in ((32, 0.5, 0.02), (64, 1.0, 0.03), (2, 1 / 16, 0.5)):
+    for batch_size, rate, falls_to in ((32, 0.5, 0.02), (2, 1 / 16, 0.5), (64, 1.0, 0.03)):
         live.begin(batch_size)
         live.finish(records.one_batch_run(batch_size, rate, falls_to))
     return live.figure
