@@ -134,6 +134,7 @@ class DigitsProblem:
         gain: multiplies the initial weights of input layer and blocks.
         head_gain: multiplies the initial weights of the head.
         final_norm_gain: initial gain of the final layer normalisation (pre and resn only).
+        l2: λ ≥ 0 of a term λ/2 |W|² in the loss of a batch; biases and gains are not in W (playbook B3).
         batch_size: images in a batch, at most `examples`; None trains on all of them at every step.
         examples: how many of the 1200 training images are used.
         dtype: float32 or float64.
@@ -160,6 +161,7 @@ class DigitsProblem:
         gain: float = 1.0,
         head_gain: float = 1.0,
         final_norm_gain: float = 1.0,
+        l2: float = 0.0,
         batch_size: int | None = 32,
         examples: int = 1200,
         dtype: Any = np.float32,
@@ -173,6 +175,7 @@ class DigitsProblem:
             "final_norm_gain": final_norm_gain,
         }.items():
             require(finite_numbers(name, value).ndim == 0 and value > 0, name, "a number above 0", value)
+        require(finite_numbers("l2", l2).ndim == 0 and l2 >= 0, "l2", "a number of at least 0", l2)
         blocks, width = whole_number("blocks", blocks, 0), whole_number("width", width, 1)
         examples = whole_number("examples", examples, 1)
         require(examples <= 1200, "examples", "at most 1200", examples)
@@ -205,6 +208,7 @@ class DigitsProblem:
         self.examples = examples
         self.floats_per_trial = (batch_size or examples) * width
         self._loss = LOSSES[loss]
+        self._l2 = l2 * _are_weights(self.network).astype(self.dtype) if l2 else None
         digits = load_digits()
         self._images = digits.train_images[:examples].astype(self.dtype)
         self._targets = _one_hot(digits.train_labels[:examples], self.dtype)
@@ -227,10 +231,16 @@ class DigitsProblem:
 
     def loss_and_gradient(self, theta: Array, rows: Array) -> tuple[Array, Array]:
         """Mean loss over the rows, shape (K,), and gradient, shape (K, n), at θ of shape (K, n)."""
-        return self.network.loss_and_gradient(theta, self._images[rows], self._targets[rows], self._loss)
+        loss, gradient = self.network.loss_and_gradient(
+            theta, self._images[rows], self._targets[rows], self._loss
+        )
+        if self._l2 is not None:
+            pull = self._l2 * theta
+            loss, gradient = loss + (pull * theta).sum(axis=-1) / 2, gradient + pull
+        return loss, gradient
 
     def evaluate(self, theta: Array) -> Evaluation:
-        """Losses over all training and test images and the share of the latter classified wrongly."""
+        """Losses over all training and test images, without l2, and the share of the latter that is wrong."""
         measured = [self._evaluate_one(trial) for trial in theta]  # one at a time: it fits the cache
         return Evaluation(*np.array(measured).T)
 
@@ -341,6 +351,11 @@ def _float_dtype(dtype: Any) -> np.dtype:
         resolved = np.dtype(object)
     require(resolved in (np.float32, np.float64), "dtype", "float32 or float64", dtype)
     return resolved
+
+
+def _are_weights(network: Network) -> Array:
+    """(n,) whether a parameter is one of a matrix; biases, gains and scales have a single row."""
+    return np.concatenate([np.full(math.prod(shape), shape[0] > 1) for shape in network.shapes])
 
 
 def _one_hot(labels: Array, dtype: np.dtype) -> Array:

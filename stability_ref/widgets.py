@@ -181,6 +181,19 @@ def log_slider(description: str, low: float, high: float, value: float) -> ipywi
     )
 
 
+def power_of_two_slider(description: str, low: float, high: float, value: float) -> ipywidgets.FloatLogSlider:
+    """A slider over the powers of two from low to high, which are such powers themselves.
+
+    Example:
+        >>> power_of_two_slider("batch size", 2, 1024, 64).value
+        64.0
+    """
+    low, high = np.log2(low), np.log2(high)
+    return ipywidgets.FloatLogSlider(
+        value=value, base=2, min=low, max=high, step=1, description=description, readout_format="g", **_WIDE
+    )
+
+
 def whole_slider(description: str, low: int, high: int, value: int, step: int = 1) -> ipywidgets.IntSlider:
     """A slider over whole numbers.
 

@@ -9,6 +9,7 @@ EDGE = "stability_ref/edge_figures.py"
 WARMUP = "stability_ref/warmup_figures.py"
 NORM = "stability_ref/norm_figures.py"
 CLIPPING = "stability_ref/clipping_figures.py"
+BATCH = "stability_ref/batch_figures.py"
 RULES = "stability_ref/rule_figures.py"
 DIAGNOSIS = "stability_ref/diagnosis_figures.py"
 BASELINES = "tests/test_baseline_pictures.py"
@@ -243,6 +244,42 @@ FAULTS = {
         "self._up.set_data([percentile, percentile], [0, self._top])",
         "04_gradient_clipping",
     ),
+    # Lesson 07
+    "the untuned errors under the name of the tuned": drawing(
+        BATCH,
+        "validation_error",
+        'rate tuned for each", _at_tuned(sweep.equal_epochs), _TUNED)',
+        'rate tuned for each", fixed_error(sweep), _TUNED)',
+        "07_batch_size",
+    ),
+    "perfect scaling from the first seed": drawing(
+        BATCH,
+        "steps_to_target",
+        "batch_recipes.perfect_scaling(np.median(steps[:, 0]))",
+        "batch_recipes.perfect_scaling(steps[0, 0])",
+        "07_batch_size",
+    ),
+    "runs that never arrive left out": drawing(
+        BATCH,
+        "steps_to_target",
+        "never = np.full(np.sum(~arrives), _NEVER)",
+        "never = np.full(np.sum(~arrives), np.nan)",
+        "07_batch_size",
+    ),
+    "penalties one place to the left": drawing(
+        BATCH,
+        "regularisation",
+        "np.array([_NO_PENALTY, *PENALTIES[1:]]), medians",
+        "np.array([_NO_PENALTY, *PENALTIES[1:]]) / 2, medians",
+        "07_batch_size",
+    ),
+    "the slider's dot at another batch size": drawing(
+        BATCH,
+        "LiveBatch",
+        "(([size], [steps]) if arrives else ([], []))",
+        "(([2 * size], [steps]) if arrives else ([], []))",
+        "07_batch_size",
+    ),
     # Lessons 01 and 08, and the sliders
     "x and y swapped": drawing(
         RULES, "paths", "x, y = trace.theta.T", "y, x = trace.theta.T", "01_update_rules"
@@ -320,6 +357,21 @@ FAULTS = {
         "exceeds = (norm < threshold) & (norm < math.inf)",
         "04_gradient_clipping",
         "tests/test_clipping.py",
+    ),
+    "an L2 term on the biases too": computing(
+        "stability_ref/problems.py",
+        "np.full(math.prod(shape), shape[0] > 1)",
+        "np.full(math.prod(shape), shape[0] > 0)",
+        "07_batch_size",
+        "tests/test_problems.py",
+        "tests/test_batch_recipes.py",
+    ),
+    "the highest rate that reaches the target for the best": computing(
+        "stability_ref/batch_recipes.py",
+        "return np.median(results, axis=0).argmin(axis=-1)",
+        "return np.isfinite(np.median(results, axis=0)).sum(axis=-1) - 1",
+        "07_batch_size",
+        "tests/test_batch_recipes.py",
     ),
     "post-norm with the norm inside": computing(
         "stability_ref/problems.py",

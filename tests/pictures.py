@@ -14,6 +14,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import NullFormatter
 
 from stability_ref import (
+    batch_figures,
     clipping_figures,
     diagnosis_figures,
     edge_figures,
@@ -84,6 +85,14 @@ def live_threshold():
     return live.figure
 
 
+def live_batch():
+    live = batch_figures.LiveBatch(records.batch_sweep())
+    for batch_size, rate, falls_to in ((32, 0.5, 0.02), (2, 1 / 16, 0.5), (64, 1.0, 0.03)):
+        live.begin(batch_size)
+        live.finish(records.one_batch_run(batch_size, rate, falls_to))
+    return live.figure
+
+
 PICTURES = {
     "figures.figure_4": lambda: figures.figure_4(records.figure_4()),
     "figures.figure_5": lambda: figures.figure_5(records.figure_5()),
@@ -96,6 +105,10 @@ PICTURES = {
     "clipping_figures.effective_rates": lambda: clipping_figures.effective_rates(records.figure_9()),
     "clipping_figures.spikes": lambda: clipping_figures.spikes(records.spikes()),
     "clipping_figures.LiveThreshold": live_threshold,
+    "batch_figures.validation_error": lambda: batch_figures.validation_error(records.batch_sweep()),
+    "batch_figures.steps_to_target": lambda: batch_figures.steps_to_target(records.batch_sweep()),
+    "batch_figures.regularisation": lambda: batch_figures.regularisation(records.penalised()),
+    "batch_figures.LiveBatch": live_batch,
     "edge_figures.figure_7a": lambda: edge_figures.figure_7a(records.figure_7a()),
     "edge_figures.figure_7b": lambda: edge_figures.figure_7b(records.figure_7b()),
     "edge_figures.curves_above": lambda: edge_figures.curves_above(

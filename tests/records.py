@@ -4,7 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from stability_ref import clipping_recipes, norm_recipes, recipes
+from stability_ref import batch_recipes, clipping_recipes, norm_recipes, recipes
+from stability_ref.batch_recipes import BATCH_SIZES, NOISY_BATCH_SIZES, PENALTIES, RATES
 from stability_ref.diagnosis import Log, diagnose, find_warmup
 from stability_ref.norm_recipes import LOW_RATES, WITH_WARMUP, WITHOUT_NORM
 from stability_ref.problems import Quadratic
@@ -208,3 +209,29 @@ def spikes():
         "clipped": one_trial(norms * 1.1, falling),
         "clipped harder": one_trial(norms * 1.2, falling / 2),
     }
+
+
+def batch_sweep():
+    """Three seeds; the best rate is a 64th of the batch size and at most 1, higher ones never arrive."""
+    seed, size, rate = np.arange(3)[:, None, None], np.array(BATCH_SIZES)[:, None], RATES
+    best = np.minimum(size / 64, 1)
+    too_high = rate > best
+    steps = np.where(too_high, np.inf, np.round((1 + seed) * 10 / rate))
+    error = np.where(too_high, 0.5, 0.02) + 0.01 * seed + 0.01 * abs(np.log2(rate / best))
+    return batch_recipes.Sweep(error * (1 + size / 512), error, steps)
+
+
+def penalised():
+    """Three seeds: the error of large batches is higher at small penalties, and the best of all is 2^-6."""
+    seed, size = np.arange(3)[:, None, None], np.array(NOISY_BATCH_SIZES)[:, None]
+    too_small = np.maximum(0, 2.0**-6 - np.array(PENALTIES)) * np.log2(size)
+    too_large = np.maximum(0, np.array(PENALTIES) - 2.0**-6)
+    return 0.04 + 0.01 * seed + too_small + too_large
+
+
+def one_batch_run(batch_size, rate, falls_to):
+    """A single trial whose validation error falls to so much, as fast as the rate."""
+    steps = batch_recipes.steps_of(batch_size)
+    record = made([rate], steps, evaluate_every=batch_recipes.resolution(batch_size))
+    error = falls_to + (0.9 - falls_to) * np.exp(-record.evaluated_at * rate / 8)
+    return dataclasses.replace(record, test_error=error[None, None])

@@ -52,6 +52,30 @@ def test_every_single_parameter_s_gradient(block):
     assert relative_error(problem, theta[None], problem.batches(1, 1), np.eye(problem.size)) < 1e-7
 
 
+@pytest.mark.parametrize("block", BLOCKS)
+def test_l2_adds_half_the_squared_weights_to_loss_and_gradient(block):
+    """B3: of matrices alone, not of biases, gains or scales; nothing to what is evaluated."""
+    arguments = {"block": block, "blocks": 1, "width": 3, "batch_size": 4, "dtype": np.float64}
+    plain, problem = DigitsProblem(**arguments), DigitsProblem(**arguments, l2=0.3)
+    theta, rows = problem.initial(seed=1)[None] + 0.1, problem.batches(1, 1)
+    weights = [np.ravel(W) for W in problem.network.weights(theta[0]) if min(W.shape) > 1]
+    added = problem.loss_and_gradient(theta, rows)[0] - plain.loss_and_gradient(theta, rows)[0]
+    np.testing.assert_allclose(added, 0.15 * sum(W @ W for W in weights), rtol=1e-12)
+    assert relative_error(problem, theta, rows, np.eye(problem.size)) < 1e-7
+    np.testing.assert_array_equal(problem.evaluate(theta), plain.evaluate(theta))
+
+
+def test_l2_keeps_the_dtype_and_stacked_trials_equal_to_single_ones():
+    problem = DigitsProblem(l2=0.1)
+    theta, rows = np.stack([problem.initial(seed) for seed in range(5)]), problem.batches(0, 1)
+    losses, gradients = problem.loss_and_gradient(theta, rows)
+    assert losses.dtype == gradients.dtype == np.float32
+    for k in range(5):
+        loss, gradient = problem.loss_and_gradient(theta[k : k + 1], rows)
+        np.testing.assert_array_equal(losses[k], loss[0])
+        np.testing.assert_array_equal(gradients[k], gradient[0])
+
+
 def test_a_gradient_with_a_fault_would_be_noticed():
     problem = DigitsProblem("pre", 1, width=3, batch_size=4, dtype=np.float64)
     exact = problem.loss_and_gradient
@@ -207,6 +231,8 @@ REFUSED = {
     "gain must be": {"gain": 0},
     "head_gain must be": {"head_gain": np.nan},
     "final_norm_gain must be 1 without a final norm": {"block": "post", "final_norm_gain": 8},
+    "l2 must be a number of at least 0": {"l2": -0.1},
+    "l2 must be": {"l2": np.nan},
     "batch_size must be a whole number": {"batch_size": 0},
     "batch_size must be at most examples": {"batch_size": 201, "examples": 200},
     "examples must be at most 1200": {"examples": 1201},

@@ -204,3 +204,8 @@ def test_progress_counts_the_steps_of_several_runs():
 def test_the_log_slider_moves_by_ratios():
     slider = widgets.log_slider("rate", 1e-3, 1, 0.1)
     assert (slider.min, slider.max, slider.step, slider.base) == (-3, 0, 1 / 12, 10)
+
+
+def test_a_slider_over_powers_of_two_stands_on_them_alone():
+    slider = widgets.power_of_two_slider("rate", 1 / 64, 4, 0.25)
+    assert (slider.min, slider.max, slider.step, slider.base) == (-6, 2, 1, 2)
