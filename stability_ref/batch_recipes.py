@@ -161,7 +161,7 @@ def perfect_scaling(steps: float, batch_sizes: Sequence[int] = BATCH_SIZES) -> A
 
 
 def bend(steps: Array, batch_sizes: Sequence[int] = BATCH_SIZES) -> int:
-    """The largest batch size until which steps are at most 1.5 times those of perfect scaling.
+    """The largest batch size until which steps are at most 1.5 times those of perfect scaling (playbook B4).
 
     Ours: the bend is smooth, and where it begins is a matter of the factor.
 
@@ -169,7 +169,7 @@ def bend(steps: Array, batch_sizes: Sequence[int] = BATCH_SIZES) -> int:
         >>> bend(np.array([600, 310, 200, 190]), [2, 4, 8, 16])
         8
     """
-    too_many = steps > 1.5 * perfect_scaling(steps[0], batch_sizes)
+    too_many = ~(steps <= 1.5 * perfect_scaling(steps[0], batch_sizes))  # NaN is too many
     return int(batch_sizes[int(too_many.argmax()) - 1])  # the first place never counts: -1 is the last
 
 

@@ -112,18 +112,20 @@ def test_what_is_wrong_with_a_target_is_told(says):
 def going_up(batch_sizes, steps):
     bend = batch_sizes[0]
     for place in range(1, len(steps)):
-        if not steps[place] <= 0.6 * steps[place - 1]:
+        if not steps[place] <= 1.5 * steps[0] * batch_sizes[0] / batch_sizes[place]:
             break
         bend = batch_sizes[place]
     return bend
 
 
 def with_accumulate(batch_sizes, steps):
-    return batch_sizes[np.logical_and.accumulate(steps[1:] / steps[:-1] <= 0.6).sum()]
+    images = batch_sizes * steps
+    return batch_sizes[np.logical_and.accumulate(images <= 1.5 * images[0]).sum() - 1]
 
 
 def with_a_sentinel(batch_sizes, steps):
-    return int(batch_sizes[np.argmin(np.append(steps[:-1] / steps[1:] >= 1 / 0.6, False))])
+    perfect = steps[0] / 2.0 ** np.arange(len(steps))
+    return int(batch_sizes[np.argmin(np.append(steps / perfect <= 1.5, False)) - 1])
 
 
 @pytest.mark.parametrize("right", [going_up, with_accumulate, with_a_sentinel])
@@ -141,31 +143,35 @@ def test_a_usual_mistake_with_the_bend_is_named(usual):
 def never_breaks(batch_sizes, steps):
     bend = batch_sizes[0]
     for place in range(1, len(steps)):
-        if steps[place] <= 0.6 * steps[place - 1]:
+        if steps[place] * batch_sizes[place] <= 1.5 * steps[0] * batch_sizes[0]:
             bend = batch_sizes[place]
     return bend
 
 
 def breaks_above(batch_sizes, steps):
     for place in range(1, len(steps)):
-        if steps[place] / steps[place - 1] > 0.6:
+        if steps[place] * batch_sizes[place] > 1.5 * steps[0] * batch_sizes[0]:
             return batch_sizes[place - 1]
     return batch_sizes[-1]
 
 
 def forgets_the_end(batch_sizes, steps):
     for place in range(1, len(steps)):
-        if not steps[place] / steps[place - 1] <= 0.6:
+        if not steps[place] * batch_sizes[place] <= 1.5 * steps[0] * batch_sizes[0]:
             return batch_sizes[place - 1]
 
 
 BENDS = {
-    "It goes on after the first doubling that did not pay": never_breaks,
-    "Where the target was never met a doubling did not pay": breaks_above,
-    "with batch sizes of 32 to 128 and 900, 450 and 230 steps, it answers None, not 128": forgets_the_end,
+    "It goes on after the first size that took too many steps": never_breaks,
+    "Where the target was never met, the steps were too many": breaks_above,
+    "with batch sizes of 32 to 128 and 900, 460 and 240 steps, it answers None, not 128": forgets_the_end,
     "It is where the steps are fewest": lambda sizes, steps: min(zip(steps, sizes, strict=True))[1],
-    "It counts doublings": lambda sizes, steps: int(np.log2(going_up(sizes, steps) / sizes[0])),
-    "It is the first batch size that did not pay": lambda sizes, steps: 2 * going_up(sizes, steps),
+    "It is a place in the list or a count of doublings": lambda sizes, steps: int(
+        np.log2(going_up(sizes, steps) / sizes[0])
+    ),
+    "small losses add up unseen": lambda sizes, steps: sizes[
+        np.logical_and.accumulate(steps[1:] <= 0.6 * steps[:-1]).sum()
+    ],
     "it returns an array of shape (7,), not one number": lambda sizes, steps: sizes * steps,
 }
 
@@ -177,11 +183,11 @@ def test_what_is_wrong_with_a_bend_is_told(says):
     assert says in verdict.sentence
 
 
-def test_no_doubling_of_the_cases_is_a_matter_of_rounding():
+def test_no_size_of_the_cases_is_a_matter_of_rounding():
     for case in batch_scaling._SCALED:
-        _, steps = case.arguments
-        ratios = steps[1:] / steps[:-1]
-        assert not (np.abs(ratios - batch_scaling.NEARLY_HALF) < 0.01).any()
+        sizes, steps = case.arguments
+        times = steps * sizes / (steps[0] * sizes[0])
+        assert not (np.abs(times - 1.5) < 0.01).any()
 
 
 def with_where(errors):
