@@ -91,7 +91,7 @@ def baseline(base: Rates, warmup_steps: int = 0) -> Schedule:
 
 
 def figure_4(seeds: Sequence[int], on_step: OnStep | None = None) -> dict[str, Record]:
-    """The ten rates with Momentum 0.9 for the standard net, its twin, and the twin with warmup."""
+    """The ten rates with Momentum 0.9 for the standard net, its twin, the twin with warmup (Figure 4)."""
     curves = {"standard net": (standard_net(), 0), "sick twin": (sick_twin(), 0)}
     curves["sick twin + warmup"] = (sick_twin(), WARMUP_STEPS)
     return {
@@ -101,7 +101,7 @@ def figure_4(seeds: Sequence[int], on_step: OnStep | None = None) -> dict[str, R
 
 
 def figure_5(seeds: Sequence[int], on_step: OnStep | None = None) -> dict[str, tuple[Record, Record]]:
-    """Both nets at the large rate, constant: 500 steps evaluated every 50, and 60 evaluated every step."""
+    """Both nets at the large rate, constant: 500 steps evaluated every 50, 60 at every step (Figure 5)."""
     schedule = constant(RATES[LARGE])
     return {
         label: (
@@ -116,6 +116,8 @@ def figure_6(seeds: Sequence[int], on_step: OnStep | None = None) -> Record:
     """Five warmups to one constant rate with Adam for the deep post-norm net: the settings are WARMUPS.
 
     All runs are equally long, twice the longest warmup. Whether a run has trained, its `last_loss` tells.
+
+    Source: playbook W4, Figure 6.
     """
     warmups = np.array(WARMUPS)
     schedule = prepend_warmup(constant(np.full(warmups.shape, FULL_RATE)), warmups)
@@ -130,12 +132,12 @@ def last_loss(record: Record) -> np.ndarray:
 def figure_7a(
     seeds: Sequence[int], on_step: OnStep | None = None, net: DigitsProblem | None = None
 ) -> Record:
-    """A sweep of the ten rates with a cosine of 300 steps: the plain net, if no other is given."""
+    """A sweep of the ten rates with a cosine of 300 steps: the plain net, if none is given (Figure 7a)."""
     return train_all(net or plain_net(), cosine(EDGE_RATES, EDGE_STEPS), EDGE_STEPS, seeds, on_step)
 
 
 def figure_7b(seeds: Sequence[int], on_step: OnStep | None = None) -> Record:
-    """The post-norm net at its peak rate and at five times that: warmup of 300 steps, cosine of 500."""
+    """The post-norm net at its peak rate and at five times that (Figure 7b): warmup 300 steps, cosine 500."""
     schedule = prepend_warmup(cosine([PEAK_RATE, 5 * PEAK_RATE], BEYOND_STEPS), BEYOND_WARMUP)
     return train_all(post_norm_net(), schedule, BEYOND_STEPS + BEYOND_WARMUP, seeds, on_step)
 
