@@ -6,7 +6,9 @@ prints the table that stands in README.md, and lesson 00 shows `folded_tables`.
 
 import ast
 import doctest
+import io
 import sys
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -172,9 +174,8 @@ def _cited_by_tests(root: Path) -> Iterator[tuple[str, Place]]:
         texts = [ast.get_docstring(ast.parse(source)) or ""]
         for node in _definitions(path):
             texts += [node.name.replace("_", " "), ast.get_docstring(node) or ""]
-        texts += [
-            comment for _, sign, comment in (line.partition("# ") for line in source.splitlines()) if sign
-        ]
+        tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+        texts += [token.string for token in tokens if token.type == tokenize.COMMENT]
         yield "\n".join(texts), Place(path.stem.removeprefix("test_"), path.relative_to(root).as_posix())
 
 

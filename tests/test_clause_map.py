@@ -22,7 +22,8 @@ def rows():
 
 def test_every_clause_has_a_lesson_a_function_and_a_test(rows):
     """A clause that is advice has a lesson, and its entry in CLAUSES says why it has no function."""
-    assert clause_map.gaps(rows) == []
+    gaps = clause_map.gaps(rows)
+    assert not gaps, "\n".join(gaps)
 
 
 @pytest.mark.parametrize(
@@ -119,32 +120,54 @@ def test_no_row_of_a_table_is_broken():
         assert not line.startswith("|") or line.count("|") == 6, line
 
 
+PACKAGE = """
+'''Clause R1.'''
+
+def f():
+    '''Clause R2.
+
+    >>> "R3"
+    'R3'
+
+    See R4.
+    '''
+    # R5
+
+def _g():
+    '''Clause R6.'''
+
+class H:
+    '''(playbook S1)'''
+"""
+TESTS = """
+'''Clause R1.'''
+
+def test_figure_4():
+    '''R2.'''
+    assert "# R3"  # R4
+    assert "R5"
+"""
+
+
 def test_what_each_kind_of_file_cites(tmp_path, monkeypatch):
-    package, tests = tmp_path / "stability_ref", tmp_path / "tests"
-    package.mkdir()
-    tests.mkdir()
-    (package / "a.py").write_text(
-        '"""Clause R1."""\n\n\ndef f():\n    """Clause R2.\n\n    >>> "R3"\n    \'R3\'\n\n    See R4.\n    """\n'
-        '    # R5\n\n\ndef _g():\n    """Clause R6."""\n\n\nclass H:\n    """(playbook S1)"""\n'
-    )
-    (tests / "test_a.py").write_text(
-        '"""Clause R1."""\n\n\ndef test_figure_4():\n    """R2."""\n    assert "# R3"  # R4\n    assert "R5"\n'
-    )
-    (tests / "helper.py").write_text('"""Clause R6."""\n')
+    for name, source in {
+        "stability_ref/a.py": PACKAGE,
+        "tests/test_a.py": TESTS,
+        "tests/b.py": PACKAGE,
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(source, encoding="utf-8")
     monkeypatch.setattr(course, "root", lambda: tmp_path)
     monkeypatch.setattr(course, "lessons", lambda: [course.Lesson("01_a", "01", "A", 5, ["S4", "E"])])
-    found = {row.clause.identifier: (row.lessons, row.functions, row.tests) for row in clause_map.rows()}
-    code, proof, lesson = (
-        Place("`a.f`", "stability_ref/a.py"),
-        Place("a", "tests/test_a.py"),
-        Place("01", "notebooks/01_a.ipynb"),
-    )
+    found = {row.clause.identifier: list(row[1:]) for row in clause_map.rows()}
+    lesson, test = Place("01", "notebooks/01_a.ipynb"), Place("a", "tests/test_a.py")
+    function, kind = Place("`a.f`", "stability_ref/a.py"), Place("`a.H`", "stability_ref/a.py")
     assert {identifier: cited for identifier, cited in found.items() if any(cited)} == {
-        "R1": ([], [], [proof]),
-        "R2": ([], [code], [proof]),
-        "R4": ([], [code], [proof]),
-        "S1": ([], [Place("`a.H`", "stability_ref/a.py")], []),
-        "S4": ([lesson], [], []),
-        "Figure 4": ([], [], [proof]),
-        "E": ([lesson], [], []),
+        "R1": [[], [], [test]],
+        "R2": [[], [function], [test]],
+        "R4": [[], [function], [test]],
+        "S1": [[], [kind], []],
+        "S4": [[lesson], [], []],
+        "Figure 4": [[], [], [test]],
+        "E": [[lesson], [], []],
     }

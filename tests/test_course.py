@@ -54,7 +54,9 @@ def test_a_lesson_without_title_or_minutes_is_refused(project, first):
 
 
 def test_every_lesson_answers_a_question_and_every_question_has_its_lesson():
-    assert list(course.QUESTIONS) == [lesson.name for lesson in course.lessons()]
+    lessons = [lesson.name for lesson in course.lessons()]
+    assert set(lessons) - set(course.QUESTIONS) == set(), "lessons without a question in course.QUESTIONS"
+    assert set(course.QUESTIONS) - set(lessons) == set(), "questions whose lesson is not there"
 
 
 def test_the_table_links_each_lesson_beside_the_first():
