@@ -11,13 +11,16 @@ import numpy as np
 
 from stability_ref.problems import DigitsProblem
 from stability_ref.schedules import Rates, Schedule, constant, cosine, prepend_warmup
-from stability_ref.training import OnStep, Record, train_all
+from stability_ref.training import OnStep, Record, run, train_all
 
 GUESSING = math.log(10)  # the loss of giving each of the ten digits the same probability
 RATES = np.geomspace(1e-3, 1, 10)  # the playbook's Figure 4 has the same ten
 STEPS = 150
 WARMUP_STEPS = 100  # far more than the playbook's 10 % of the steps (W4), because the run is so short
 SMALL, LARGE = 0, 7  # which of RATES the loss panels show: 0.001 and 0.215
+RESCUE_RATE = RATES[LARGE + 1]  # 0.464: without warmup the twin learns nothing there
+RESCUED_BY = 100  # steps of warmup, more than it needs
+SAVED = 0.1  # a test error below this; who guesses gets nine in ten wrong
 SPARSE, FREQUENT = 50, 60  # Figure 5: steps between sparse evaluations, steps evaluated one by one
 
 EDGE_RATES = 2.0 ** np.arange(-8, 2)  # Figure 7a: ten rates, a factor 2 apart, as nearly the playbook's
@@ -88,6 +91,15 @@ def normalised_linear_net(dtype: Any = np.float64) -> DigitsProblem:
 def baseline(base: Rates, warmup_steps: int = 0) -> Schedule:
     """A cosine over 150 steps, with warmup prepended, so that the run grows by its steps (clause S3)."""
     return prepend_warmup(cosine(base, STEPS), warmup_steps)
+
+
+def rescue(warmup_steps: int, seeds: Sequence[int] = (0,), on_step: OnStep | None = None) -> Record:
+    """The sick twin at a rate that it bears only after a warmup, as in the text to Figure 4 (playbook X1).
+
+    A run that on_step stops comes back as it is.
+    """
+    schedule = baseline(RESCUE_RATE, warmup_steps)
+    return run(sick_twin(), "momentum", schedule, STEPS + warmup_steps, seeds=seeds, on_step=on_step)
 
 
 def figure_4(seeds: Sequence[int], on_step: OnStep | None = None) -> dict[str, Record]:
