@@ -87,7 +87,7 @@ def _lesson(path: Path) -> Lesson:
 
 
 def _citing_lines(markdown: str) -> list[str]:
-    """The line that says what the playbook says, as far as its bracket goes, and the headings."""
-    tags = re.findall(r"^\*\*The playbook says\*\* \(clauses? ([^[]*)", markdown, re.MULTILINE)
+    """What stands in the bracket behind "The playbook says", as far as its link, and the headings."""
+    tags = re.findall(r"^\*\*The playbook says\*\* \(clauses? ([^[)]*)", markdown, re.MULTILINE)
     headings = re.findall(r"^#+ .*$", markdown, re.MULTILINE)
     return [f"(clauses {tag}" for tag in tags] + headings

@@ -46,6 +46,14 @@ def test_a_lesson_says_its_title_its_minutes_and_its_clauses(project):
     assert lesson == ("03_warmup", "03", "Warmup", 25, ["S1", "S2", "X1", "Figure 4", "E"])
 
 
+def test_what_follows_the_bracket_is_not_cited(project):
+    says = (
+        "**The playbook says** (clauses D0, T1 and Figure 4 of our copy): more (D1).\n\n[C2](https://x.org)"
+    )
+    put(project, "03_warmup", "# Warmup\n\nAbout 25 minutes to read.", says, "And (C5).")
+    assert course.lessons()[0].clauses == ["D0", "T1", "Figure 4"]
+
+
 @pytest.mark.parametrize("first", ["Warmup\n\nAbout 25 minutes", "# Warmup\n\nSome minutes"])
 def test_a_lesson_without_title_or_minutes_is_refused(project, first):
     put(project, "03_warmup", first)
