@@ -95,6 +95,7 @@ def readme_table() -> str:
         )  # a group of one is its end
         functions = [place for row in chosen for place in row.functions]
         code = _links([_module(place) for place in _without_extras(functions, group)])
+        code = code or f"none: {chosen[0].clause.advice}".removesuffix(": ")
         proof = _links(_without_extras([place for row in chosen for place in row.tests], group))
         lessons = _links(sorted(place for row in chosen for place in row.lessons))
         lines.append(f"| {span}: {title[0].lower()}{title[1:]} | {code} | {proof} | {lessons} |")
@@ -185,8 +186,13 @@ def _definitions(path: Path) -> list[ast.FunctionDef | ast.ClassDef]:
     return [node for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Print README's table, or say in one line why there is none."""
     try:
         print(readme_table())
     except FileNotFoundError as missing:
         sys.exit(f"clause_map: {missing}")
+
+
+if __name__ == "__main__":
+    main()

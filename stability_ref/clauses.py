@@ -1,8 +1,8 @@
 """The playbook's clauses, a line each in our own words, and how a text cites them.
 
 A citation is written the same way everywhere: the id of a clause as a word of its own, such as W4 or S1;
-several with commas or "and"; a range from end to end, as in C1–C7 or W1-W4; a figure by its number, as in
-Figure 7a or Figures 4 and 5; and E, which is also a letter, only behind "playbook", "clause" or "clauses".
+several with commas or "and"; a range from end to end, as in C1–C7, W1-W4 or X1 to X6; a figure by its number,
+as in Figure 7a or Figures 4 and 5; and E, which is also a letter, only behind "playbook" or "clauses".
 
 - A public function or class cites, in its docstring, the clause that it implements: "(playbook W4)".
 - A test cites in its name, its docstring, a comment in it, or the docstring of its module what it proves.
@@ -90,7 +90,7 @@ CLAUSES = (
 )
 
 _ORDER = [clause.identifier for clause in CLAUSES]
-_LETTERED = re.compile(r"(?<![\w.])([RSCDWXBT]\d)(?:\s?[–-]\s?([RSCDWXBT]\d))?(?!\w)")
+_LETTERED = re.compile(r"(?<![\w.])([RSCDWXBT]\d)(?:(?:\s?[–-]\s?|\sto\s)([RSCDWXBT]\d))?(?!\w)")
 _FIGURES = re.compile(r"\b[Ff]igures?\s(\d[ab]?(?:(?:,\s|\sand\s|[–-])\d[ab]?)*)\b")
 _EDGE = re.compile(r"\b(?:playbook|clauses?)\s(?:[\w–-]+(?:,|\sand)?\s)*E\b")
 

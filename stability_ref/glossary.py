@@ -88,7 +88,12 @@ SYMBOLS = (
     Symbol(
         "d", "decay_factor", "what an exponential schedule multiplies the rate by in each span of steps", "03"
     ),
-    Symbol(r"\lambda", "threshold", "the threshold: a gradient longer than this is cut to it", "04"),
+    Symbol(
+        r"\lambda",
+        "threshold",
+        "the threshold: a gradient longer than this is cut to it; in lesson 07 the weight of an L2 penalty",
+        "04",
+    ),
     Symbol(r"\lvert g \rvert", "", "the norm of the gradient: its length, all parameters together", "04"),
     Symbol("p", "percentile", "the percentile: the norm that p % of the norms do not exceed", "04"),
     Symbol("n", "", "how many: norms that are remembered; parameters of a problem", "04"),
@@ -114,7 +119,7 @@ TERMS = (
     Term("gradient", "the direction in which the loss rises fastest, and how fast it does", "01"),
     Term("step, update", "one change of all parameters, made from one batch", "01"),
     Term("batch", "the examples that one step looks at; the full batch is all of them", "01"),
-    Term("epoch", "as many steps as it takes to look at every example once", "08"),
+    Term("epoch", "as many steps as it takes to look at every example once", "07"),
     Term(
         "seed",
         "the number that chance starts from: it decides the first weights and the order of the examples",
@@ -188,6 +193,19 @@ TERMS = (
         "regularisation",
         "whatever makes a network do better on unseen examples and not on those it learns",
         "07",
+    ),
+    Term("L2 penalty", "a share of the weights' squares, added to the loss so that weights stay small", "07"),
+    Term("noise of the gradient", "how far a batch's gradient is from that of all examples", "07"),
+    Term("usable rate", "a learning rate at which training ends well", "03b"),
+    Term(
+        "Hessian",
+        "the table of all curvatures: how each part of the gradient changes with each parameter",
+        "05",
+    ),
+    Term(
+        "eigenvalue",
+        "the factor by which a table of numbers stretches a direction that it does not turn",
+        "05",
     ),
     Term(
         "hyperparameter",

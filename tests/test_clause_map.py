@@ -1,7 +1,9 @@
 """The map from clause to lesson, function and test: complete, right, and equal to what README shows."""
 
 import importlib
+import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -103,6 +105,21 @@ def test_the_command_prints_the_table():
         [sys.executable, "-m", "stability_ref.clause_map"], capture_output=True, cwd=ROOT, check=True
     )
     assert ran.stdout.decode("utf-8").replace("\r\n", "\n").strip() == clause_map.readme_table()
+
+
+def test_a_package_alone_says_in_one_line_what_is_missing(tmp_path):
+    shutil.copytree(ROOT / "stability_ref", tmp_path / "stability_ref")
+    ran = subprocess.run(
+        [sys.executable, "-P", "-m", "stability_ref.clause_map"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+    )
+    assert ran.returncode == 1
+    assert ran.stdout == ""
+    assert len(ran.stderr.splitlines()) == 1
+    assert "a wheel holds the package alone" in ran.stderr
 
 
 def test_the_folded_tables_lead_to_files_from_a_lesson_s_folder():

@@ -15,7 +15,7 @@ KNOWN = [clause.identifier for clause in CLAUSES]
     [
         ("(playbook W4)", ["W4"]),
         ("clauses S1, S3 and W2.", ["S1", "S3", "W2"]),
-        ("C1–C3, R5-R6", ["R5", "R6", "C1", "C2", "C3"]),
+        ("C1–C3, R5-R6, X4 to X6", ["R5", "R6", "C1", "C2", "C3", "X4", "X5", "X6"]),
         ("(X2, C6): twice X2", ["C6", "X2"]),
         ("D0–D9", [f"D{number}" for number in range(10)]),
         ("Figure 7a", ["Figure 7a"]),
