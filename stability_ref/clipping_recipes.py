@@ -65,7 +65,7 @@ def warmed_up(seeds: Sequence[int], warmup_steps: int, on_step: OnStep | None = 
 
 
 def figure_9(seeds: Sequence[int], on_step: OnStep | None = None) -> dict[str, Record]:
-    """The unstable net without clipping, with both thresholds, and with the rate cut instead (C1, C5)."""
+    """The unstable net without clipping, with both thresholds, with the rate cut instead (Figure 9, C5)."""
     settings = {
         "no clipping": (RATE, None),
         "better threshold": (RATE, BETTER),

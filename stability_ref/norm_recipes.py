@@ -56,7 +56,7 @@ def net(block: str, dtype: Any = np.float64) -> DigitsProblem:
 
 
 def figure_8(seeds: Sequence[int], on_step: OnStep | None = None) -> dict[str, Record]:
-    """The ten rates with Momentum 0.9 for post-norm and pre-norm, each without and with warmup (playbook X4).
+    """Ten rates with Momentum 0.9 for post- and pre-norm, without and with warmup (playbook X4, Figure 8).
 
     Args:
         seeds: whole numbers, each once.

@@ -11,13 +11,16 @@ import numpy as np
 
 from stability_ref.problems import DigitsProblem
 from stability_ref.schedules import Rates, Schedule, constant, cosine, prepend_warmup
-from stability_ref.training import OnStep, Record, train_all
+from stability_ref.training import OnStep, Record, run, train_all
 
 GUESSING = math.log(10)  # the loss of giving each of the ten digits the same probability
 RATES = np.geomspace(1e-3, 1, 10)  # the playbook's Figure 4 has the same ten
 STEPS = 150
 WARMUP_STEPS = 100  # far more than the playbook's 10 % of the steps (W4), because the run is so short
 SMALL, LARGE = 0, 7  # which of RATES the loss panels show: 0.001 and 0.215
+RESCUE_RATE = RATES[LARGE + 1]  # 0.464: without warmup the twin learns nothing there
+RESCUED_BY = 100  # steps of warmup, more than it needs
+SAVED = 0.1  # a test error below this; who guesses gets nine in ten wrong
 SPARSE, FREQUENT = 50, 60  # Figure 5: steps between sparse evaluations, steps evaluated one by one
 
 EDGE_RATES = 2.0 ** np.arange(-8, 2)  # Figure 7a: ten rates, a factor 2 apart, as nearly the playbook's
@@ -90,8 +93,17 @@ def baseline(base: Rates, warmup_steps: int = 0) -> Schedule:
     return prepend_warmup(cosine(base, STEPS), warmup_steps)
 
 
+def rescue(warmup_steps: int, seeds: Sequence[int] = (0,), on_step: OnStep | None = None) -> Record:
+    """The sick twin at a rate that it bears only after a warmup, as in the text to Figure 4 (playbook X1).
+
+    A run that on_step stops comes back as it is.
+    """
+    schedule = baseline(RESCUE_RATE, warmup_steps)
+    return run(sick_twin(), "momentum", schedule, STEPS + warmup_steps, seeds=seeds, on_step=on_step)
+
+
 def figure_4(seeds: Sequence[int], on_step: OnStep | None = None) -> dict[str, Record]:
-    """The ten rates with Momentum 0.9 for the standard net, its twin, and the twin with warmup."""
+    """The ten rates with Momentum 0.9 for the standard net, its twin, the twin with warmup (Figure 4)."""
     curves = {"standard net": (standard_net(), 0), "sick twin": (sick_twin(), 0)}
     curves["sick twin + warmup"] = (sick_twin(), WARMUP_STEPS)
     return {
@@ -101,7 +113,7 @@ def figure_4(seeds: Sequence[int], on_step: OnStep | None = None) -> dict[str, R
 
 
 def figure_5(seeds: Sequence[int], on_step: OnStep | None = None) -> dict[str, tuple[Record, Record]]:
-    """Both nets at the large rate, constant: 500 steps evaluated every 50, and 60 evaluated every step."""
+    """Both nets at the large rate, constant: 500 steps evaluated every 50, 60 at every step (Figure 5)."""
     schedule = constant(RATES[LARGE])
     return {
         label: (
@@ -116,6 +128,8 @@ def figure_6(seeds: Sequence[int], on_step: OnStep | None = None) -> Record:
     """Five warmups to one constant rate with Adam for the deep post-norm net: the settings are WARMUPS.
 
     All runs are equally long, twice the longest warmup. Whether a run has trained, its `last_loss` tells.
+
+    Source: playbook W4, Figure 6.
     """
     warmups = np.array(WARMUPS)
     schedule = prepend_warmup(constant(np.full(warmups.shape, FULL_RATE)), warmups)
@@ -130,12 +144,12 @@ def last_loss(record: Record) -> np.ndarray:
 def figure_7a(
     seeds: Sequence[int], on_step: OnStep | None = None, net: DigitsProblem | None = None
 ) -> Record:
-    """A sweep of the ten rates with a cosine of 300 steps: the plain net, if no other is given."""
+    """A sweep of the ten rates with a cosine of 300 steps: the plain net, if none is given (Figure 7a)."""
     return train_all(net or plain_net(), cosine(EDGE_RATES, EDGE_STEPS), EDGE_STEPS, seeds, on_step)
 
 
 def figure_7b(seeds: Sequence[int], on_step: OnStep | None = None) -> Record:
-    """The post-norm net at its peak rate and at five times that: warmup of 300 steps, cosine of 500."""
+    """The post-norm net at its peak rate and at five times that (Figure 7b): warmup 300 steps, cosine 500."""
     schedule = prepend_warmup(cosine([PEAK_RATE, 5 * PEAK_RATE], BEYOND_STEPS), BEYOND_WARMUP)
     return train_all(post_norm_net(), schedule, BEYOND_STEPS + BEYOND_WARMUP, seeds, on_step)
 

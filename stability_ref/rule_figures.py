@@ -107,7 +107,7 @@ def state_table(trace: Trace, step: int) -> list[tuple[str, str, str]]:
 
 
 def limits(gammas: Sequence[float]) -> Figure:
-    """How much a step stretches the error at worst against η h, with each rule's edge as a dotted line."""
+    """How much a step stretches the error at worst against η h, each rule's edge dotted (playbook E)."""
     with styled_figure(9.6, 3.8) as figure:
         products = np.arange(0.01, 4.5, 0.02)  # misses 1, where rounding would be all there is
         for axes, name in zip(figure.subplots(1, 3, sharey=True), EDGES, strict=True):

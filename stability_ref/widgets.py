@@ -155,7 +155,7 @@ def progress(description: str) -> Iterator[OnStep]:
 
     Example::
 
-        with progress("Figure 4") as on_step:
+        with progress("three curves") as on_step:
             record = run(..., on_step=on_step)
     """
     with tqdm(desc=description, unit=" steps", leave=False) as bar:

@@ -11,6 +11,7 @@ NORM = "stability_ref/norm_figures.py"
 CLIPPING = "stability_ref/clipping_figures.py"
 BATCH = "stability_ref/batch_figures.py"
 RULES = "stability_ref/rule_figures.py"
+START = "stability_ref/start_figures.py"
 DIAGNOSIS = "stability_ref/diagnosis_figures.py"
 BASELINES = "tests/test_baseline_pictures.py"
 
@@ -121,6 +122,17 @@ FAULTS = {
         'axes.plot([], [], color=COLOURS[0], label="this run")[0] for axes in (loss, rate)]',
         'axes.plot([], [], color="0.7", label="this run")[0] for axes in (loss, rate)]',
         "03_warmup",
+    ),
+    # Lesson 00
+    "a lost run cut off at the top": drawing(
+        START, "LiveRescue", "ylim=(1e-3, 1e6)", "ylim=(1e-3, 1)", "00_start_here", "tests/test_start_here.py"
+    ),
+    "a rescue at a rate that needs none": computing(
+        "stability_ref/recipes.py",
+        "RESCUE_RATE = RATES[LARGE + 1]",
+        "RESCUE_RATE = RATES[LARGE - 1]",
+        "00_start_here",
+        "tests/test_start_here.py",
     ),
     # Lesson 02
     "another quantity": drawing(

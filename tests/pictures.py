@@ -21,6 +21,7 @@ from stability_ref import (
     figures,
     norm_figures,
     rule_figures,
+    start_figures,
     warmup_figures,
 )
 from stability_ref.problems import Quadratic, Rosenbrock
@@ -62,6 +63,14 @@ def live_run():
     return live.figure
 
 
+def live_rescue():
+    live = start_figures.LiveRescue()
+    live.finish(records.one_run(0.01))
+    live.begin()
+    live.finish(records.one_run(1.5))
+    return live.figure
+
+
 def live_edge():
     live, sweep = edge_figures.LiveEdge(records.figure_7a()), records.figure_7a()
     live.finish(records.single(sweep, 4))
@@ -97,6 +106,7 @@ PICTURES = {
     "figures.figure_4": lambda: figures.figure_4(records.figure_4()),
     "figures.figure_5": lambda: figures.figure_5(records.figure_5()),
     "figures.LiveRun": live_run,
+    "start_figures.LiveRescue": live_rescue,
     "warmup_figures.schedules_figure": warmup_figures.schedules_figure,
     "warmup_figures.figure_6": lambda: warmup_figures.figure_6(records.figure_6()),
     "norm_figures.figure_8": lambda: norm_figures.figure_8(records.placements()),

@@ -1,4 +1,7 @@
-"""Adaptive clipping: what is remembered, what a unit is, what is not finite, and bad input at the door."""
+"""Adaptive clipping: what is remembered, what a unit is, what is not finite, and bad input at the door.
+
+The clause C7.
+"""
 
 import math
 

@@ -1,4 +1,7 @@
-"""Clipping: the equation, the extremes of the float range, what is not finite, threshold and fraction."""
+"""Clipping: the equation, the extremes of the float range, what is not finite, threshold and fraction.
+
+The clauses C1, C3, C5 and D5.
+"""
 
 import numpy as np
 import pytest

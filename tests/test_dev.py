@@ -87,6 +87,10 @@ def test_a_lesson_that_is_missing_is_added(project):
     assert (project / "my_notebooks/03_third.ipynb").read_text() == "course: 03_third"
 
 
+def test_the_course_itself_begins_where_it_says():
+    assert dev.lessons()[0].name == "00_start_here.ipynb"
+
+
 def test_reset_keeps_the_old_notebooks_beside_fresh_ones(project):
     dev.make_working_copy()
     (project / "my_notebooks/01_first.ipynb").write_text("mine")

@@ -1,4 +1,7 @@
-"""The criterion behind a cross, on curves made by hand."""
+"""The criterion behind a cross, on curves made by hand.
+
+The clause D3.
+"""
 
 import numpy as np
 import pytest

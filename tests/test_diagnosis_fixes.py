@@ -1,4 +1,7 @@
-"""Which fix comes first, for each verdict and each warmup that a log shows."""
+"""Which fix comes first, for each verdict and each warmup that a log shows.
+
+The clauses X1–X6 and C6.
+"""
 
 import re
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""What is said about gradient norms: outliers, a threshold to start from, the share that is clipped."""
+"""What is said about gradient norms: outliers, a threshold to start from, the share that is clipped.
+
+The clauses C3, C5 and D5.
+"""
 
 import numpy as np
 import pytest

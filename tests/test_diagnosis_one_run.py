@@ -1,4 +1,7 @@
-"""What one run's log shows by itself, on curves made by hand: a rise, since when, and its harm."""
+"""What one run's log shows by itself, on curves made by hand: a rise, since when, and its harm.
+
+The clauses D3, D4 and D6.
+"""
 
 import numpy as np
 import pytest

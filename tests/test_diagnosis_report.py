@@ -1,4 +1,7 @@
-"""The report of one or several runs: from any source, in words, as JSON and as HTML."""
+"""The report of one or several runs: from any source, in words, as JSON and as HTML.
+
+The clauses D1–D3, D7, D9 and X1–X6.
+"""
 
 import base64
 import builtins

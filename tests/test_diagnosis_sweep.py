@@ -1,4 +1,7 @@
-"""What a sweep says, on tables made by hand; the order of the rates never matters."""
+"""What a sweep says, on tables made by hand; the order of the rates never matters.
+
+The clauses D1, D2, D7 and D9.
+"""
 
 import numpy as np
 import pytest

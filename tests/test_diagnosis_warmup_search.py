@@ -1,4 +1,7 @@
-"""The warmup search: what it finds, that it says so, and that neither a kill nor a cluster changes it."""
+"""The warmup search: what it finds, that it says so, and that neither a kill nor a cluster changes it.
+
+The clauses W1–W7, S2 and S3.
+"""
 
 import dataclasses
 import json

@@ -1,4 +1,7 @@
-"""The figures of lesson 02 say what they draw, and a fault in one changes what it says."""
+"""The figures of lesson 02 say what they draw, and a fault in one changes what it says.
+
+The clauses D2 and D6.
+"""
 
 import dataclasses
 

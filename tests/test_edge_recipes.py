@@ -2,6 +2,8 @@
 
 The set-ups were chosen on seeds 0 to 9. On seeds 20 to 39, which had no part in it, the best rate was at the
 edge in 20 of 20, and beyond the peak the sudden rise came in 20 of 20 and a partial recovery in 17.
+
+The clauses D1–D9, and Figures 7a and 7b.
 """
 
 import numpy as np

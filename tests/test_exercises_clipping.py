@@ -1,4 +1,7 @@
-"""The self-checks of lesson 04: right answers are right, and what is wrong is told for what it is."""
+"""The self-checks of lesson 04: right answers are right, and what is wrong is told for what it is.
+
+The clauses C1–C3 and C5.
+"""
 
 import math
 

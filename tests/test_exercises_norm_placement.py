@@ -1,4 +1,7 @@
-"""The self-checks of lesson 03b: right answers are right, and what is wrong is told for what it is."""
+"""The self-checks of lesson 03b: right answers are right, and what is wrong is told for what it is.
+
+The clauses X4 and X5, and Figure 8.
+"""
 
 import numpy as np
 import pytest

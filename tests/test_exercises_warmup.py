@@ -1,4 +1,7 @@
-"""The self-checks of lesson 03: right answers are right, and what is wrong is told for what it is."""
+"""The self-checks of lesson 03: right answers are right, and what is wrong is told for what it is.
+
+The clauses S1, S3, W2, W4 and W5.
+"""
 
 import numpy as np
 import pytest

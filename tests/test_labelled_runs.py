@@ -1,4 +1,7 @@
-"""The labelled set is its script's, and the diagnosis is as good on it as the lesson says."""
+"""The labelled set is its script's, and the diagnosis is as good on it as the lesson says.
+
+The clauses D3 and D4.
+"""
 
 from collections import Counter
 

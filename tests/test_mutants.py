@@ -2,6 +2,8 @@
 
 The proofs are those that `test_print` and `test_properties` run on the reference: the print at every step (of
 which the first hundred do here), and the laws. The table at the end of the run says which found what.
+
+The clauses R1–R6, S1, S3, S4, C1 and C7.
 """
 
 import functools

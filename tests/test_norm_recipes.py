@@ -1,4 +1,7 @@
-"""What lesson 03b claims of pre- and post-norm, over seeds: orders of usable rates, never a digit."""
+"""What lesson 03b claims of pre- and post-norm, over seeds: orders of usable rates, never a digit.
+
+The clauses X1, X4 and X5, and Figure 8.
+"""
 
 import dataclasses
 

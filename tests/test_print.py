@@ -1,4 +1,7 @@
-"""Every equation proved from its own print: the print against the code, and what a broken print does."""
+"""Every equation proved from its own print: the print against the code, and what a broken print does.
+
+The clauses R1–R6, S1–S4, C1, C7 and E.
+"""
 
 import pytest
 from printed import (

@@ -1,4 +1,7 @@
-"""The networks: gradients against finite differences, the data, the batches, the twin, refusals."""
+"""The networks: gradients against finite differences, the data, the batches, the twin, refusals.
+
+The clauses X4 and X5.
+"""
 
 import itertools
 

@@ -1,4 +1,7 @@
-"""The laws that the rules, the schedules and clipping keep, for whatever Hypothesis thinks of."""
+"""The laws that the rules, the schedules and clipping keep, for whatever Hypothesis thinks of.
+
+The clauses R1–R6, S1, S3, S4 and C1.
+"""
 
 import pytest
 from properties import PROPERTIES, RIGHT, holds

@@ -34,13 +34,3 @@ def test_every_link_into_the_project_leads_somewhere():
     root = Path(__file__).resolve().parent.parent
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", README):
         assert (root / target).exists(), target
-
-
-def test_every_line_number_leads_to_its_function():
-    root = Path(__file__).resolve().parent.parent
-    links = re.findall(r"\[`\w+\.(\w+)`\]\(([^)#]+)#L(\d+)\)", README)
-    assert len(links) == 12
-    for name, path, number in links:
-        assert (
-            (root / path).read_text(encoding="utf-8").splitlines()[int(number) - 1].startswith(f"def {name}(")
-        )

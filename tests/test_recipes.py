@@ -1,4 +1,7 @@
-"""What the captions of lesson 03 claim, over seeds: orderings and counts, never a diverged number."""
+"""What the captions of lesson 03 claim, over seeds: orderings and counts, never a diverged number.
+
+The clauses D3, D6, S3 and X1, and Figures 4 and 5.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,7 @@
-"""Schedules: first and last rates, warmup's exact ends, prepending, broadcasting, refusals."""
+"""Schedules: first and last rates, warmup's exact ends, prepending, broadcasting, refusals.
+
+The clauses S1, S3 and S4.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,7 @@
-"""The edges of stability: the formulas against bisection on the rule's own step, and against real runs."""
+"""The edges of stability: the formulas against bisection on the rule's own step, and against real runs.
+
+The edge of stability (playbook E).
+"""
 
 import numpy as np
 import pytest

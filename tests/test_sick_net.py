@@ -1,4 +1,7 @@
-"""What the walk through the warmup procedure rests on, at a fraction of its steps."""
+"""What the walk through the warmup procedure rests on, at a fraction of its steps.
+
+The clauses W2 and W4.
+"""
 
 import numpy as np
 import pytest

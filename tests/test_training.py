@@ -99,6 +99,7 @@ def test_settings_of_a_seed_see_the_same_start_and_batches(digits):
 
 
 def test_the_norm_is_recorded_before_clipping(bowl):
+    """Clauses C2 and D5."""
     free = run(bowl, "sgd", constant(0.01), 3)
     clipped = run(bowl, "sgd", constant(0.01), 3, clip_threshold=0.5)
     assert clipped.gradient_norm[0, 0, 0] == free.gradient_norm[0, 0, 0] > 0.5

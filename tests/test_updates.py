@@ -1,4 +1,7 @@
-"""The rules as functions: first steps in closed form, shapes, dtypes, purity, and the table of them."""
+"""The rules as functions: first steps in closed form, shapes, dtypes, purity, and the table of them.
+
+The clauses R1–R6.
+"""
 
 import math
 

@@ -36,7 +36,7 @@ _BY_CLAUSE = {fix.clause: fix for fix in FIXES}
 
 
 def fixes_for(log: Log, finding: Finding, norms: Norms | None) -> tuple[Fix, ...]:
-    """The fixes in the order in which to try them; none for a run in which no rise was seen.
+    """The fixes in the order in which to try them (playbook X1–X6); none for a run without a rise.
 
     Early instability: the playbook's own order, warmup first. Mid training: clipping first (X2, C6), unless
     the rise comes during or soon after the run's own warmup: then a longer warmup first (Figure 6). A known

@@ -143,7 +143,7 @@ def advice(
     tried: tuple[Trial, ...],
     warmed_up: Trial | None,
 ) -> Iterator[str]:
-    """What follows from the search, clause by clause."""
+    """What follows from the search, clause by clause (playbook W2, W4, W6, W7, S2, D9)."""
     if unstable <= baseline.rate:
         yield (
             f"The unstable rate, {unstable:g}, is not above the baseline's, {baseline.rate:g}: instability "
