@@ -30,8 +30,8 @@ STYLE: Any = {
 }
 DOTS = 100  # an inch, in the ordinary style
 # In the classroom type, lines and markers are so much larger: capitals of 16 pixels, 1/50 of a projector's
-# 800, as the 8H rule has it for the last row. A picture is as wide as ever, and a little higher.
-LARGER, HIGHER = 1.45, 1.2
+# 800, as the 8H rule has it for the last row. A picture is as wide as ever, and higher where that fits.
+LARGER, HIGHER, HIGHEST = 1.45, 1.2, 6.4
 CLASSROOM: Any = {
     "axes.titlepad": 8,
     "axes.titlesize": "medium",  # a title is the widest text there is
@@ -72,11 +72,12 @@ def styled_figure(width: float, height: float, layout: Any = "constrained") -> I
     In the classroom the same pixels are fewer inches, so that all that is measured in points grows alike.
     """
     if _style == "classroom":
-        size, dpi, style = (width / LARGER, height * HIGHER / LARGER), DOTS * LARGER, STYLE | CLASSROOM
+        height = max(height, min(height * HIGHER, HIGHEST))
+        larger, style = LARGER, STYLE | CLASSROOM
     else:
-        size, dpi, style = (width, height), DOTS, STYLE
+        larger, style = 1.0, STYLE
     with matplotlib.rc_context(style):
-        yield Figure(figsize=size, dpi=dpi, layout=layout)
+        yield Figure(figsize=(width / larger, height / larger), dpi=DOTS * larger, layout=layout)
 
 
 def legend_below(figure: Figure, columns: int, panels: Sequence[Axes]) -> None:

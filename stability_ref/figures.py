@@ -52,6 +52,7 @@ def figure_4(records: Mapping[str, Record]) -> Figure:
             axes[name].set(title=f"Training at learning rate {rate:.3g}")
         axes["small"].set_ylim(0.1, 10)
         axes["large"].set_ylim(0.003, 100)
+        legend_below(figure, columns=3, panels=[axes["sweep"]])
     return figure
 
 
@@ -193,7 +194,6 @@ def _axis_plot(axes: Axes, records: Mapping[str, Record]) -> None:
     axes.plot([], [], "*", color="0.4", markersize=15, linestyle="none", label="best learning rate")
     axes.set(title="Digits, residual network, Momentum", xscale="log", ylim=(0, top))
     axes.set(xlabel="Base learning rate", ylabel="Test error rate")
-    axes.legend(loc="upper left", bbox_to_anchor=(0.14, 1.0))
 
 
 def _loss_panel(axes: Axes, curves: Mapping[str, Array], references: Mapping[str, Array]) -> None:
@@ -205,4 +205,3 @@ def _loss_panel(axes: Axes, curves: Mapping[str, Array], references: Mapping[str
         unstable = bool(significant_instability(loss, references[label]))
         mark_unstable(line, np.full(len(steps), unstable), BLOW_UP)
     axes.set(xlabel="Global step", ylabel="Training loss", xscale="log", yscale="log")
-    axes.legend(loc="lower left")
