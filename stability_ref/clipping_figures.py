@@ -68,7 +68,7 @@ def _remarks(axes: Axes, steps: int) -> None:
         "safe: just above\nthe typical norm": ((0.62 * steps, clipping_recipes.BETTER), (0.45, 0.62)),
         "clips every step:\ncuts the learning rate,\nslows training down": (
             (0.62 * steps, clipping_recipes.TOO_AGGRESSIVE),
-            (0.25, 0.04),
+            (0.25, 0.06),
         ),
     }
     for text, (place, corner) in remarks.items():

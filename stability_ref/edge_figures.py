@@ -11,7 +11,15 @@ from matplotlib.lines import Line2D
 from stability_ref import recipes
 from stability_ref.diagnosis import SIGNIFICANT_RATIO
 from stability_ref.diagnosis.sweep import best_rate, feasible
-from stability_ref.figures import BLOW_UP, COLOURS, CROSS_ABOVE, LINE_STYLES, mark_unstable, styled_figure
+from stability_ref.figures import (
+    BLOW_UP,
+    COLOURS,
+    CROSS_ABOVE,
+    LINE_STYLES,
+    legend_below,
+    mark_unstable,
+    styled_figure,
+)
 from stability_ref.recipes import base_rates
 from stability_ref.training import Record
 
@@ -69,7 +77,7 @@ def curves_above(sweep: Record, rates: Sequence[float], window: int) -> Figure:
         axes.set(
             xlabel="Global step", ylabel="Training loss", xlim=(1, window), ylim=(0.01, top), yscale="log"
         )
-        axes.legend(loc="upper right", ncols=2)
+        legend_below(figure, columns=3, panels=[axes])
     return figure
 
 

@@ -214,7 +214,8 @@ def choice(description: str, options: Sequence[str], value: str) -> ipywidgets.T
     """
     buttons = ipywidgets.ToggleButtons(options=options, value=value, description=description, **_WIDE)
     buttons.style.button_width = f"{max(map(len, options)) + 4}ch"
-    buttons.layout = {"display": "flex", "width": "max-content"}  # the name beside its buttons, in one row
+    # The name beside its buttons, in one row where that fits.
+    buttons.layout = {"display": "flex", "width": "max-content", "max_width": "100%"}
     return buttons
 
 

@@ -10,6 +10,7 @@ WARMUP = "stability_ref/warmup_figures.py"
 NORM = "stability_ref/norm_figures.py"
 CLIPPING = "stability_ref/clipping_figures.py"
 RULES = "stability_ref/rule_figures.py"
+STYLE = "stability_ref/figure_style.py"
 DIAGNOSIS = "stability_ref/diagnosis_figures.py"
 BASELINES = "tests/test_baseline_pictures.py"
 
@@ -327,6 +328,16 @@ FAULTS = {
         '"post": (Residual(*f, norm),),',
         "03b_norm_placement",
         "tests/test_problems.py",
+    ),
+    "type too small for the last row": computing(
+        STYLE,
+        "LARGER, HIGHER, HIGHEST = 1.45, 1.2, 6.4",
+        "LARGER, HIGHER, HIGHEST = 1.3, 1.2, 6.4",
+        None,
+        "tests/test_figure_style.py",
+    ),
+    "a legend on the axes' numbers": computing(
+        STYLE, 'loc="outside lower center"', 'loc="lower center"', None, "tests/test_figure_style.py"
     ),
     "a threshold at another percentile": computing(
         "stability_ref/diagnosis/norms.py",

@@ -30,8 +30,8 @@ FONT_SIZES = """selectors => Object.fromEntries(selectors.map(selector =>
     [selector, parseFloat(getComputedStyle(document.querySelector(selector)).fontSize)]))"""
 SHOWN_AND_DRAWN_WIDTH = "picture => [picture.getBoundingClientRect().width, picture.naturalWidth]"
 CUT_OFF = """() => [...document.querySelectorAll(".widget-vbox button, .widget-vbox .widget-readout")]
-    .filter(part => part.getBoundingClientRect().right >
-        part.closest(".jp-OutputArea-output").getBoundingClientRect().right)
+    .filter(part => part.offsetParent && part.getBoundingClientRect().right >
+        part.closest(".widget-vbox").getBoundingClientRect().right)
     .map(part => part.innerText)"""
 WATCH_PLACES = """picture => {
     window.places = new Set();
