@@ -84,8 +84,8 @@ FAULTS = {
     "legend naming the wrong curves": drawing(
         FIGURES,
         "figure_4",
-        '    axes.legend(loc="lower left")',
-        '    axes.legend(list(curves)[::-1], loc="lower left")',
+        '        legend_below(figure, columns=3, panels=[axes["sweep"]])',
+        '        figure.legend(list(records)[::-1], loc="outside lower center")',
         "03_warmup",
     ),
     "labels of the wrong curves": drawing(

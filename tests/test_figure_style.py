@@ -146,6 +146,6 @@ def import_with(value):
 
 def test_the_environment_chooses_the_style():
     assert import_with("classroom").stdout == "145.0\n"
-    assert import_with("ordinary").stdout == "100\n"
+    assert import_with("ordinary").stdout == "100.0\n"
     wrong = "ValueError: STABILITY_REF_STYLE must be one of ordinary, classroom, but 'clasroom' came"
     assert wrong in import_with("clasroom").stderr
