@@ -33,6 +33,13 @@ COURSE = ROOT / "notebooks"
 WORKING_COPY = ROOT / "my_notebooks"
 EXTRAS = ["notebooks", "torch", "tests"]
 FIRST_PORT = 8888
+# JupyterLab's text is of 14 (lessons), 13 (code) and 13 pixels (menus and sliders).
+CLASSROOM_SETTINGS = {
+    "@jupyterlab/apputils-extension:themes": {
+        "overrides": {"content-font-size1": "21px", "code-font-size": "19px", "ui-font-size1": "19px"}
+    },
+    "@jupyterlab/notebook-extension:tracker": {"codeCellConfig": {"lineWrap": True}},
+}
 
 
 class Refusal(Exception):
@@ -195,12 +202,31 @@ def free_port(wanted: int | None) -> int:
     raise Refusal(f"ports {FIRST_PORT} to {FIRST_PORT + 99} are taken; choose one with --port")
 
 
-def lab(reset: bool, port: int | None, browser: bool) -> int:
+def use_classroom_style() -> None:
+    """For this start alone: figures and text that can be read from the last row.
+
+    JupyterLab takes sizes of type from a user's own settings only, not from defaults beside them. So a
+    classroom has settings of its own; the user's stay as they are and hold again at the next start.
+    """
+    settings = ENVIRONMENT / "share/jupyter/classroom"
+    for plugin, values in CLASSROOM_SETTINGS.items():
+        file = settings / f"{plugin.replace(':', '/')}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(values))
+    os.environ["JUPYTERLAB_SETTINGS_DIR"] = str(settings)
+    os.environ["STABILITY_REF_STYLE"] = "classroom"
+
+
+def lab(reset: bool, port: int | None, browser: bool, classroom: bool = False) -> int:
     """Opens JupyterLab on the student's copy of the first lesson."""
     free = free_port(port)
+    if classroom:
+        use_classroom_style()
     first_lesson = make_working_copy(reset)
+    # With /doc the lesson has the whole window, which a projector's is hardly wide enough for.
+    interface = "doc" if classroom else "lab"
     # Without the query the file browser would open in the lesson's folder, away from stability_ref/.
-    start = f"/lab/tree/{quote(first_lesson.relative_to(ROOT).as_posix())}?file-browser-path=/"
+    start = f"/{interface}/tree/{quote(first_lesson.relative_to(ROOT).as_posix())}?file-browser-path=/"
     command = [str(environment_python()), "-m", "jupyterlab"]
     command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={free}"]
     command += ["--ServerApp.port_retries=0", f"--ServerApp.root_dir={ROOT}"]
@@ -277,6 +303,9 @@ def command_line() -> argparse.ArgumentParser:
         if name == "lab":
             command.add_argument("--reset", action="store_true", help="start from fresh notebooks")
             command.add_argument("--port", type=port_number, help="default: a free one")
+            command.add_argument(
+                "--classroom", action="store_true", help="larger text and figures, for a projector"
+            )
             command.add_argument("--no-browser", action="store_true", help="print the address only")
         if name == "notebooks":
             command.add_argument("names", nargs="*", help="for example 03_warmup; default: all")
@@ -295,7 +324,7 @@ def main(arguments: list[str] | None = None) -> int:
             lessons()  # refuses before anything is downloaded
         make_environment(extras, chosen.cuda)
         if chosen.command == "lab":
-            return lab(chosen.reset, chosen.port, not chosen.no_browser)
+            return lab(chosen.reset, chosen.port, not chosen.no_browser, chosen.classroom)
         if chosen.command == "test":
             return test(others)
         if chosen.command == "notebooks":

@@ -11,7 +11,7 @@ from stability_ref import clipping_recipes, recipes
 from stability_ref.checks import require
 from stability_ref.clipping import clipped_fraction, threshold_at_percentile
 from stability_ref.diagnosis.norms import EXTREME
-from stability_ref.figures import BLOW_UP, COLOURS, mark_unstable, styled_figure
+from stability_ref.figures import BLOW_UP, COLOURS, legend_below, mark_unstable, styled_figure
 from stability_ref.training import Record
 
 Array = np.ndarray
@@ -53,10 +53,10 @@ def figure_9(records: Mapping[str, Record]) -> Figure:
             left.axhline(threshold, **look)
             right.axvline(threshold, **look)
         left.set(title="Training an unstable net with gradient clipping", xlabel="Global step")
-        left.set(ylabel="Gradient L2 norm", yscale="log", ylim=(0.008, 1e6), xlim=(-30, len(norms)))
-        left.legend(loc="upper right")
-        right.set(title="Histogram of the norms", xlabel="Gradient L2 norm", ylabel="Steps")
+        left.set(ylabel="Gradient L2 norm", yscale="log", ylim=(0.0008, 1e6), xlim=(-30, len(norms)))
+        right.set(title="Histogram", xlabel="Gradient L2 norm", ylabel="Steps")
         _remarks(left, len(norms))
+        legend_below(figure, columns=2, panels=[left])
     return figure
 
 
@@ -64,11 +64,11 @@ def _remarks(axes: Axes, steps: int) -> None:
     """The playbook's three remarks, shortened, each at what it speaks of."""
     first_below = 0.11 * steps
     remarks = {
-        "clipping stabilises\nearly training": ((first_below, 6), (0.17, 0.55)),
-        "safe: just above\nthe typical norm": ((0.62 * steps, clipping_recipes.BETTER), (0.55, 0.6)),
-        "clips every step: cuts the learning\nrate and slows training down": (
+        "clipping stabilises\nearly training": ((first_below, 6), (0.2, 0.85)),
+        "safe: just above\nthe typical norm": ((0.62 * steps, clipping_recipes.BETTER), (0.45, 0.62)),
+        "clips every step:\ncuts the learning rate,\nslows training down": (
             (0.62 * steps, clipping_recipes.TOO_AGGRESSIVE),
-            (0.42, 0.04),
+            (0.25, 0.06),
         ),
     }
     for text, (place, corner) in remarks.items():
@@ -77,7 +77,6 @@ def _remarks(axes: Axes, steps: int) -> None:
             place,
             xytext=corner,
             textcoords="axes fraction",
-            fontsize=10,
             arrowprops={"arrowstyle": "->", "color": "0.3"},
             bbox={"boxstyle": "round", "facecolor": "white", "edgecolor": "0.6"},
         )
@@ -90,7 +89,7 @@ def effective_rates(records: Mapping[str, Record]) -> Figure:
         records: of `clipping_recipes.figure_9`; the first seed is drawn, medians over ten steps. The run
             without clipping is over after a few steps and left out.
     """
-    with styled_figure(9.6, 4.0) as figure:
+    with styled_figure(9.6, 4.4) as figure:
         left, right = figure.subplots(1, 2)
         for label, threshold in _THRESHOLDS.items():
             record = records[label]
@@ -105,8 +104,7 @@ def effective_rates(records: Mapping[str, Record]) -> Figure:
         right.set(title="Training loss", ylabel="Training loss", ylim=(0.01, 1e5))
         for axes in (left, right):
             axes.set(xlabel="Global step", yscale="log", xlim=(-30, None))
-        left.legend(loc="lower right")
-        right.legend(loc="upper right")
+        legend_below(figure, columns=2, panels=[right])
     return figure
 
 
@@ -152,8 +150,7 @@ class LiveThreshold:
     def __init__(self, surviving: Record):
         self._norms = surviving.gradient_norm[0, 0]
         self._percentile = self._threshold = float("nan")
-        with styled_figure(8.4, 3.6, layout=None) as self.figure:  # fits beside the file browser unscaled
-            self.figure.subplots_adjust(left=0.06, right=0.97, bottom=0.145, top=0.92, wspace=0.33)
+        with styled_figure(8.4, 4.2) as self.figure:  # fits beside the file browser unscaled
             left, middle, right = self.figure.subplots(1, 3)
             self._draw_norms(left, middle)
             self._draw_loss(right)
@@ -161,7 +158,7 @@ class LiveThreshold:
                 steps = len(self._norms)
                 axes.set(xlabel="Global step", yscale="log", xlim=(-30, steps))
                 axes.set_xticks([0, steps // 2, steps])
-                axes.legend(loc="upper right", fontsize=9)
+            legend_below(self.figure, columns=3, panels=[left, right])
         self.lines = [self._now_norms, self._across, self._up, self._before, self._now, self._blow_up]
         self._finished: Any = ([], [])
         self._was_unstable = np.zeros(0, dtype=bool)

@@ -13,7 +13,7 @@ from stability_ref.diagnosis.report import Report, RunReport
 from stability_ref.diagnosis.sweep_report import SweepReport
 from stability_ref.diagnosis.warmup.report import WarmupSearch
 from stability_ref.edge_figures import axis_plot
-from stability_ref.figures import COLOURS, LINE_STYLES, mark_unstable, styled_figure
+from stability_ref.figures import COLOURS, CROSS_ABOVE, LINE_STYLES, mark_unstable, styled_figure
 
 Array = np.ndarray
 MOST_POINTS = 4000  # a longer curve is drawn as its lowest and highest value in each of half as many windows
@@ -94,7 +94,8 @@ def _loss_panel(axes: Axes, runs: Sequence[RunReport]) -> None:
                 label=f"_{_label(run)} not finite",
             )
             axes.set_ylim(top=top)
-    axes.set(title="Training loss", xlabel="Global step", ylabel="Training loss")
+    axes.set(xlabel="Global step", ylabel="Training loss")
+    axes.set_title("Training loss", pad=CROSS_ABOVE)
     axes.legend()
 
 
@@ -131,7 +132,7 @@ def _histogram(axes: Axes, runs: Sequence[RunReport]) -> None:
             look = {**_look(number), "label": _label(runs[number])}
             axes.step(bins, np.append(counts, counts[-1:]), where="post", **look)
         axes.set(xscale="log")
-    axes.set(title="Histogram of the norms", xlabel="L2 norm of the gradient", ylabel="Steps")
+    axes.set(title="Histogram", xlabel="Gradient norm", ylabel="Steps")
 
 
 def _axis_plot(axes: Axes, sweep: SweepReport) -> None:
@@ -175,8 +176,7 @@ class LiveLog:
     """
 
     def __init__(self, steps: int, low: float, high: float):
-        with styled_figure(8.4, 3.6, layout=None) as self.figure:
-            self.figure.subplots_adjust(left=0.085, right=0.985, bottom=0.15, top=0.92)
+        with styled_figure(8.4, 3.6) as self.figure:
             axes = self.figure.subplots()
             axes.set(title="Training loss", xlabel="Global step", ylabel="Training loss")
             axes.set(xlim=(-0.02 * steps, 1.02 * steps), ylim=(low, high), yscale="log")

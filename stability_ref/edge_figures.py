@@ -11,7 +11,15 @@ from matplotlib.lines import Line2D
 from stability_ref import recipes
 from stability_ref.diagnosis import SIGNIFICANT_RATIO
 from stability_ref.diagnosis.sweep import best_rate, feasible
-from stability_ref.figures import BLOW_UP, COLOURS, LINE_STYLES, mark_unstable, styled_figure
+from stability_ref.figures import (
+    BLOW_UP,
+    COLOURS,
+    CROSS_ABOVE,
+    LINE_STYLES,
+    legend_below,
+    mark_unstable,
+    styled_figure,
+)
 from stability_ref.recipes import base_rates
 from stability_ref.training import Record
 
@@ -65,9 +73,11 @@ def curves_above(sweep: Record, rates: Sequence[float], window: int) -> Figure:
             if broken.size:
                 axes.plot(broken, [top], **_INFEASIBLE, clip_on=False, label=f"_cross of {rate:.3g}")
         axes.axhline(recipes.GUESSING, color="0.5", linestyle=":", linewidth=1.2, label="guessing")
-        axes.set(title="Training loss at the best rate and just above it", xlabel="Global step")
-        axes.set(ylabel="Training loss", xlim=(1, window), ylim=(0.01, top), yscale="log")
-        axes.legend(loc="upper right", ncols=2)
+        axes.set_title("Training loss at the best rate and just above it", pad=CROSS_ABOVE)
+        axes.set(
+            xlabel="Global step", ylabel="Training loss", xlim=(1, window), ylim=(0.01, top), yscale="log"
+        )
+        legend_below(figure, columns=3, panels=[axes])
     return figure
 
 
@@ -122,8 +132,7 @@ class LiveEdge:
 
     def __init__(self, sweep: Record):
         self._rates, self._results = base_rates(sweep), sweep.test_loss[0, :, -1]
-        with styled_figure(8.4, 3.9, layout=None) as self.figure:  # fits beside the file browser unscaled
-            self.figure.subplots_adjust(left=0.085, right=0.985, bottom=0.14, top=0.92, wspace=0.25)
+        with styled_figure(8.4, 3.9) as self.figure:  # fits beside the file browser unscaled
             left, right = self.figure.subplots(1, 2)
             _axis_plot(left, sweep, "Final loss")
             left.set_ylabel("Validation loss")

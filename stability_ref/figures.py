@@ -3,13 +3,11 @@
 A figure is a plain matplotlib Figure without pyplot: nothing global, so it can be drawn in any thread.
 """
 
-import contextlib
 import io
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,37 +16,22 @@ from stability_ref import recipes
 from stability_ref.diagnosis import SIGNIFICANT_RATIO, significant_instability
 from stability_ref.figure_facts import facts as facts
 from stability_ref.figure_facts import mark_unstable as mark_unstable
+from stability_ref.figure_style import COLOURS as COLOURS
+from stability_ref.figure_style import CROSS_ABOVE as CROSS_ABOVE
+from stability_ref.figure_style import LINE_STYLES as LINE_STYLES
+from stability_ref.figure_style import legend_below as legend_below
+from stability_ref.figure_style import styled_figure as styled_figure
+from stability_ref.figure_style import use_style as use_style
 from stability_ref.training import Record
 
 Array = np.ndarray
 BLOW_UP = 10.0  # the facts of an unstable line name the step at which the loss passes this bound
 
-# Petroff's ten colours tell apart for colour-blind eyes; line style and marker repeat what colour says.
-COLOURS = matplotlib.color_sequences["petroff10"]
-LINE_STYLES = ("-", "--", "-.", ":")
 _LOOKS: dict[str, dict[str, Any]] = {
     "standard net": {"color": COLOURS[0], "linestyle": "-", "marker": "o"},
     "sick twin": {"color": COLOURS[1], "linestyle": "--", "marker": "s"},
     "sick twin + warmup": {"color": COLOURS[2], "linestyle": "-.", "marker": "^"},
 }
-STYLE: Any = {
-    "axes.grid": True,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "figure.dpi": 100,
-    "font.size": 11,
-    "grid.alpha": 0.3,
-    "legend.framealpha": 0.9,
-    "lines.linewidth": 1.8,
-    "lines.markersize": 5,
-}
-
-
-@contextlib.contextmanager
-def styled_figure(width: float, height: float, layout: Any = "constrained") -> Iterator[Figure]:
-    """A new figure of so many inches; what is drawn inside the with block takes the course's style."""
-    with matplotlib.rc_context(STYLE):
-        yield Figure(figsize=(width, height), layout=layout)
 
 
 def figure_4(records: Mapping[str, Record]) -> Figure:
@@ -69,6 +52,7 @@ def figure_4(records: Mapping[str, Record]) -> Figure:
             axes[name].set(title=f"Training at learning rate {rate:.3g}")
         axes["small"].set_ylim(0.1, 10)
         axes["large"].set_ylim(0.003, 100)
+        legend_below(figure, columns=3, panels=[axes["sweep"]])
     return figure
 
 
@@ -103,8 +87,7 @@ class LiveRun:
     """
 
     def __init__(self, steps: int):
-        with styled_figure(8.4, 3.8, layout=None) as self.figure:  # fits beside the file browser unscaled
-            self.figure.subplots_adjust(left=0.085, right=0.985, bottom=0.14, top=0.92, wspace=0.25)
+        with styled_figure(8.4, 3.8) as self.figure:  # fits beside the file browser unscaled
             loss, rate = self.figure.subplots(1, 2)
             loss.set(title="Training loss", ylabel="Training loss", ylim=(0.003, 1000))
             rate.set(title="Learning rate", ylabel="Learning rate", ylim=(1e-5, 2))
@@ -211,7 +194,6 @@ def _axis_plot(axes: Axes, records: Mapping[str, Record]) -> None:
     axes.plot([], [], "*", color="0.4", markersize=15, linestyle="none", label="best learning rate")
     axes.set(title="Digits, residual network, Momentum", xscale="log", ylim=(0, top))
     axes.set(xlabel="Base learning rate", ylabel="Test error rate")
-    axes.legend(loc="upper left", bbox_to_anchor=(0.14, 1.0))
 
 
 def _loss_panel(axes: Axes, curves: Mapping[str, Array], references: Mapping[str, Array]) -> None:
@@ -223,4 +205,3 @@ def _loss_panel(axes: Axes, curves: Mapping[str, Array], references: Mapping[str
         unstable = bool(significant_instability(loss, references[label]))
         mark_unstable(line, np.full(len(steps), unstable), BLOW_UP)
     axes.set(xlabel="Global step", ylabel="Training loss", xscale="log", yscale="log")
-    axes.legend(loc="lower left")

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stability_ref.figures import COLOURS, LINE_STYLES, mark_unstable, styled_figure
+from stability_ref.figures import COLOURS, LINE_STYLES, legend_below, mark_unstable, styled_figure
 from stability_ref.norm_recipes import (
     PLACEMENTS,
     WITH_WARMUP,
@@ -62,7 +62,7 @@ def figure_8(records: Mapping[str, Record]) -> Figure:
         _axis_plot(axes, records, PLACEMENTS)
         axes.set(title="Digits, 8 residual blocks, Momentum: where the norm stands")
         axes.set(ylabel="Validation loss after the last step")
-        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        legend_below(figure, columns=3, panels=[axes])
     return figure
 
 
@@ -78,8 +78,8 @@ def placements_figure(records: Mapping[str, Record]) -> Figure:
         for axes, (title, labels) in zip(panels, names.items(), strict=True):
             _axis_plot(axes, records, labels)
             axes.set(title=title)
-            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
         panels[0].set_ylabel("Validation loss after the last step")
+        legend_below(figure, columns=3, panels=panels)
     return figure
 
 

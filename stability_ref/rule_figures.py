@@ -54,8 +54,8 @@ class LivePath:
     ROWS = 7
 
     def __init__(self, problem: Landscape, corners: Sequence[float]):
-        with styled_figure(8.4, 4.0, layout=None) as self.figure:
-            left = self.figure.add_axes((0.08, 0.13, 0.5, 0.79))
+        with styled_figure(8.4, 4.0) as self.figure:
+            left, right = self.figure.subplots(1, 2, width_ratios=[1.4, 1])
             _contours(left, problem, corners)
             left.set(xlabel="θ₁", ylabel="θ₂", xlim=corners[:2], ylim=corners[2:], title="The path")
             (self._path,) = left.plot(
@@ -63,12 +63,10 @@ class LivePath:
             )
             (self._now,) = left.plot([], [], "o", color=COLOURS[2], markersize=10, label="this step")
             left.legend(loc="upper right")
-            right = self.figure.add_axes((0.62, 0.13, 0.36, 0.79))
             right.set_axis_off()
             heights = np.linspace(0.93, 0.1, self.ROWS)
             self._cells = [
-                [right.text(x, y, "", family="monospace", fontsize=10) for x in (0, 0.2, 0.62)]
-                for y in heights
+                [right.text(x, y, "", family="monospace") for x in (0, 0.2, 0.62)] for y in heights
             ]
         self.lines = [self._path, self._now, *(cell for row in self._cells for cell in row)]
 

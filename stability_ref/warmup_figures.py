@@ -7,7 +7,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from stability_ref import recipes
-from stability_ref.figures import COLOURS, LINE_STYLES, log_windows, mark_unstable, styled_figure
+from stability_ref.figures import (
+    COLOURS,
+    LINE_STYLES,
+    legend_below,
+    log_windows,
+    mark_unstable,
+    styled_figure,
+)
 from stability_ref.schedules import make_schedule, prepend_warmup
 from stability_ref.training import Record
 
@@ -46,7 +53,7 @@ def schedules_figure(steps: int = 200, warmup_steps: int = 100) -> Figure:
                 axes.set(xlabel="Global step")
             if axes.get_subplotspec().is_first_col():
                 axes.set(ylabel="Rate / base rate")
-        figure.axes[0].legend(loc="lower right")
+        legend_below(figure, columns=2, panels=figure.axes[:1])
     return figure
 
 
@@ -69,10 +76,9 @@ def figure_6(record: Record) -> Figure:
         left.set(title="A deep post-norm net requires a long warmup", ylabel="Training loss", ylim=(0, 4))
         right.set(title="Learning rate", ylabel="Learning rate", ylim=(6e-6, 2e-2))
         right.set_yscale("log", nonpositive="mask")  # warmup's first rate is 0
-        left.legend(loc="upper right", ncols=2)
-        right.legend(loc="lower right")
         for axes in (left, right):
             axes.set(xlabel="Global step", xscale="log", xlim=(0.8, 1.25 * recipes.FULL_STEPS))
+        legend_below(figure, columns=3, panels=[left])
     return figure
 
 

@@ -226,8 +226,9 @@ def choice(description: str, options: Sequence[str], value: str) -> ipywidgets.T
         'b'
     """
     buttons = ipywidgets.ToggleButtons(options=options, value=value, description=description, **_WIDE)
-    buttons.style.button_width = f"{max(map(len, options)) + 5}ch"
-    buttons.layout = {"display": "flex", "width": "max-content"}  # the name beside its buttons, in one row
+    buttons.style.button_width = f"{max(map(len, options)) + 4}ch"
+    # The name beside its buttons, in one row where that fits.
+    buttons.layout = {"display": "flex", "width": "max-content", "max_width": "100%"}
     return buttons
 
 

@@ -41,7 +41,7 @@ import dev
 dev.ROOT = Path(sys.argv[1])
 dev.COURSE, dev.WORKING_COPY = dev.ROOT / "notebooks", dev.ROOT / "my_notebooks"
 dev.ENVIRONMENT = Path(sys.prefix)
-dev.lab(reset=False, port=int(sys.argv[2]), browser=False)
+dev.lab(reset=False, port=int(sys.argv[2]), browser=False, classroom=sys.argv[3] == "classroom")
 """
 
 
@@ -57,10 +57,10 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def jupyterlab(project: Path) -> Iterator[str]:
-    """JupyterLab on a project's first lesson; gives the address that dev.py prints."""
+def jupyterlab(project: Path, style: str = "ordinary") -> Iterator[str]:
+    """JupyterLab on a project's first lesson, ordinary or classroom; gives the address that dev.py prints."""
     own = {f"JUPYTER_{kind}_DIR": str(project.parent / "jupyter") for kind in ("CONFIG", "DATA", "RUNTIME")}
-    command = [sys.executable, "-c", DEV_LAB, str(project), str(free_port())]
+    command = [sys.executable, "-c", DEV_LAB, str(project), str(free_port()), style]
     log = project.parent / "jupyterlab.log"
     with log.open("wb") as output:
         server = subprocess.Popen(

@@ -12,6 +12,7 @@ CLIPPING = "stability_ref/clipping_figures.py"
 BATCH = "stability_ref/batch_figures.py"
 RULES = "stability_ref/rule_figures.py"
 START = "stability_ref/start_figures.py"
+STYLE = "stability_ref/figure_style.py"
 DIAGNOSIS = "stability_ref/diagnosis_figures.py"
 BASELINES = "tests/test_baseline_pictures.py"
 
@@ -85,8 +86,8 @@ FAULTS = {
     "legend naming the wrong curves": drawing(
         FIGURES,
         "figure_4",
-        '    axes.legend(loc="lower left")',
-        '    axes.legend(list(curves)[::-1], loc="lower left")',
+        '        legend_below(figure, columns=3, panels=[axes["sweep"]])',
+        '        figure.legend(list(records)[::-1], loc="outside lower center")',
         "03_warmup",
     ),
     "labels of the wrong curves": drawing(
@@ -391,6 +392,16 @@ FAULTS = {
         '"post": (Residual(*f, norm),),',
         "03b_norm_placement",
         "tests/test_problems.py",
+    ),
+    "type too small for the last row": computing(
+        STYLE,
+        "LARGER, HIGHER, HIGHEST = 1.45, 1.2, 6.4",
+        "LARGER, HIGHER, HIGHEST = 1.3, 1.2, 6.4",
+        None,
+        "tests/test_figure_style.py",
+    ),
+    "a legend on the axes' numbers": computing(
+        STYLE, 'loc="outside lower center"', 'loc="lower center"', None, "tests/test_figure_style.py"
     ),
     "a threshold at another percentile": computing(
         "stability_ref/diagnosis/norms.py",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import records
+from matplotlib.legend import Legend
 from matplotlib.testing.compare import compare_images
 from matplotlib.text import Text
 from matplotlib.ticker import NullFormatter
@@ -154,11 +155,11 @@ def save_without_text(figure, path):
     for axes, place in zip(figure.axes, places, strict=True):
         row, column = divmod(different.index(place), columns)
         axes.set_position(((column + 0.05) / columns, 1 - (row + 0.95) / rows, 0.9 / columns, 0.9 / rows))
-        if legend := axes.get_legend():
-            legend.set_visible(False)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(NullFormatter())
             axis.set_minor_formatter(NullFormatter())
+    for legend in figure.findobj(Legend):
+        legend.set_visible(False)
     for text in figure.findobj(Text):
         text.set_text("")
     figure.savefig(path, dpi=DOTS, metadata={"Software": None})

@@ -17,6 +17,7 @@ import pytest
 import dev
 
 LESSON = "03_warmup.ipynb"
+CLASSROOM_LESSON = "03_warmup"
 ROOT = Path(dev.__file__).resolve().parent
 SCREENSHOTS = ROOT / "screenshots"
 SENTENCE = re.compile(r"^(Highest training loss .*; final test error .*%\.|The loss is not finite from .*)$")
@@ -26,6 +27,13 @@ PIXELS = """picture => {
     canvas.getContext("2d").drawImage(picture, 0, 0);
     return canvas.toDataURL();
 }"""
+FONT_SIZES = """selectors => Object.fromEntries(selectors.map(selector =>
+    [selector, parseFloat(getComputedStyle(document.querySelector(selector)).fontSize)]))"""
+SHOWN_AND_DRAWN_WIDTH = "picture => [picture.getBoundingClientRect().width, picture.naturalWidth]"
+CUT_OFF = """() => [...document.querySelectorAll(".widget-vbox button, .widget-vbox .widget-readout")]
+    .filter(part => part.offsetParent && part.getBoundingClientRect().right >
+        part.closest(".widget-vbox").getBoundingClientRect().right)
+    .map(part => part.innerText)"""
 WATCH_PLACES = """picture => {
     window.places = new Set();
     const look = () => {
@@ -54,7 +62,7 @@ def missing():
 
 
 @contextlib.contextmanager
-def opened(folder, lesson):
+def opened(folder, lesson, style="ordinary"):
     """A lesson in a course of its own, opened at the address that dev.py prints; no cell has run."""
     if missing():
         pytest.skip(missing())
@@ -65,7 +73,7 @@ def opened(folder, lesson):
     (project / "notebooks").mkdir()
     shutil.copyfile(ROOT / "notebooks" / lesson, project / "notebooks" / lesson)
     SCREENSHOTS.mkdir(exist_ok=True)
-    with browser.jupyterlab(project) as address, browser.chromium_page() as page:
+    with browser.jupyterlab(project, style) as address, browser.chromium_page() as page:
         browser.open_lesson(page, address)
         yield page
 
@@ -101,6 +109,28 @@ def test_a_slider_of_the_lesson_draws_another_picture(tmp_path, lesson):
         )
         page.screenshot(path=SCREENSHOTS / f"6_{lesson}.png")
         assert errors(page) == []
+
+
+READ = (".jp-RenderedHTMLCommon p", ".cm-content", ".widget-label", ".widget-readout", ".widget-html-content")
+
+
+def test_in_the_classroom_everything_is_larger_and_nothing_is_cut_off(tmp_path):
+    with opened(tmp_path, f"{CLASSROOM_LESSON}.ipynb", "classroom") as page:
+        from tests import browser
+
+        browser.run_all_cells(page)
+        assert errors(page) == []
+        sizes = page.evaluate(FONT_SIZES, READ)
+        assert min(sizes.values()) >= 1.4 * 13, sizes  # 13 pixels is JupyterLab's smallest
+        pictures = page.locator(".jp-RenderedImage img, img.widget-image")
+        assert pictures.count() > 2
+        for picture in pictures.all():
+            shown, drawn = picture.evaluate(SHOWN_AND_DRAWN_WIDTH)
+            assert shown == drawn  # a picture that is made to fit has smaller letters
+        assert page.evaluate(CUT_OFF) == []
+        for number, picture in enumerate([pictures.first, page.locator("img.widget-image").first]):
+            picture.scroll_into_view_if_needed()
+            page.screenshot(path=SCREENSHOTS / f"7_classroom_{number}.png")
 
 
 @pytest.fixture(scope="module")

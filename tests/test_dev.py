@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import json
 import os
 import re
 import runpy
@@ -260,6 +261,45 @@ def test_lab_opens_the_first_lesson_on_loopback_with_a_token(project, monkeypatc
     token = os.environ["JUPYTER_TOKEN"]
     assert re.fullmatch(r"[0-9a-f]{48}", token)
     assert f"/my_notebooks/01_first.ipynb?file-browser-path=/&token={token}\n" in capsys.readouterr().out
+
+
+@pytest.fixture
+def style_is_restored(monkeypatch):
+    """dev.py sets these for the process that it becomes; here the tests go on."""
+    for name in ("JUPYTER_TOKEN", "JUPYTERLAB_SETTINGS_DIR", "STABILITY_REF_STYLE"):
+        monkeypatch.setenv(name, "as before")
+
+
+@pytest.mark.usefixtures("style_is_restored")
+def test_the_classroom_has_a_style_and_settings_of_its_own(project, monkeypatch):
+    commands = []
+    monkeypatch.setattr(dev, "is_installed", lambda extras: True)
+    monkeypatch.setattr(dev, "become", commands.append)
+    dev.main(["lab", "--classroom"])
+    assert os.environ["STABILITY_REF_STYLE"] == "classroom"
+    settings = Path(os.environ["JUPYTERLAB_SETTINGS_DIR"])
+    assert settings.is_relative_to(dev.ENVIRONMENT)
+    themes = json.loads((settings / "@jupyterlab/apputils-extension/themes.jupyterlab-settings").read_text())
+    assert set(themes["overrides"]) == {"content-font-size1", "code-font-size", "ui-font-size1"}
+    assert "--LabApp.default_url=/doc/tree/my_notebooks/01_first.ipynb?file-browser-path=/" in commands[0]
+
+
+@pytest.mark.usefixtures("style_is_restored")
+def test_the_next_start_without_the_option_is_as_before(project, monkeypatch):
+    monkeypatch.setattr(dev, "is_installed", lambda extras: True)
+    monkeypatch.setattr(dev, "become", lambda command: 0)
+    dev.main(["lab"])
+    assert os.environ["STABILITY_REF_STYLE"] == os.environ["JUPYTERLAB_SETTINGS_DIR"] == "as before"
+
+
+def test_the_classrooms_settings_are_ones_that_jupyterlab_knows():
+    schemas = Path(sys.prefix, "share/jupyter/lab/schemas")
+    for plugin, values in dev.CLASSROOM_SETTINGS.items():
+        known = json.loads((schemas / f"{plugin.replace(':', '/')}.json").read_text(encoding="utf-8"))
+        assert set(values) <= set(known["properties"])
+    sizes = dev.CLASSROOM_SETTINGS["@jupyterlab/apputils-extension:themes"]["overrides"]
+    themes = json.loads((schemas / "@jupyterlab/apputils-extension/themes.json").read_text(encoding="utf-8"))
+    assert set(sizes) <= set(themes["definitions"]["cssOverrides"]["properties"])
 
 
 def test_every_check_runs_even_if_one_fails(monkeypatch, capsys):

@@ -115,7 +115,7 @@ HISTOGRAMS = {
 def test_the_histogram_counts_every_finite_norm_above_0_once(name):
     norms = HISTOGRAMS[name]
     _, figure = pictured(Log(SAFE, gradient_norm=norms, name="run"), Log(SAFE, gradient_norm=NORMS, name="b"))
-    axes = panel(figure, "Histogram of the norms")
+    axes = panel(figure, "Histogram")
     for label, each in (("run", norms), ("b", NORMS)):
         counts = points(axes, label)[1][:-1]  # the last stands twice, for the end of its step
         assert counts.sum() == np.sum(np.isfinite(each) & (each > 0))
@@ -125,7 +125,7 @@ def test_the_histogram_counts_every_finite_norm_above_0_once(name):
 @pytest.mark.parametrize("norms", [np.zeros(400), np.full(400, NAN), np.full(400, INF)])
 def test_a_histogram_of_nothing_is_empty(norms):
     _, figure = pictured(Log(SAFE, gradient_norm=norms))
-    assert not panel(figure, "Histogram of the norms").get_lines()
+    assert not panel(figure, "Histogram").get_lines()
     assert facts(figure)
 
 
@@ -178,7 +178,7 @@ def test_which_panels_there_are():
     def titles(*logs):
         return [axes.get_title() for axes in pictured(*logs)[1].axes]
 
-    normed = ["Gradient norm, unclipped", "Histogram of the norms"]
+    normed = ["Gradient norm, unclipped", "Histogram"]
     assert titles(Log(SAFE)) == ["Training loss"]
     assert titles(Log(SAFE), Log(SAFE, gradient_norm=NORMS)) == ["Training loss", *normed]
     sweep = [Log(SAFE, gradient_norm=NORMS, learning_rate=np.full(400, rate)) for rate in (1, 2, 3)]
@@ -219,7 +219,7 @@ def test_the_facts_tell_the_numbers():
     _, figure = pictured(Log(BLOW_UP, gradient_norm=NORMS, name="early"))
     text = facts(figure)
     assert re.search(r"'early' #\w+ - None: 400 points, 0 not finite, x 0 to 399", text)
-    assert "axes 'Histogram of the norms'" in text
+    assert "axes 'Histogram'" in text
 
 
 def test_a_live_log_shows_what_was_evaluated_and_the_rise_that_is_seen():

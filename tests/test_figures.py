@@ -86,7 +86,7 @@ def test_show_publishes_the_picture_its_numbers_and_the_sentence(sweep):
         InteractiveShell.clear_instance()
     picture, sentence = captured.outputs
     assert picture.data["image/png"].startswith(b"\x89PNG")
-    assert picture.data["text/plain"].startswith("figure:\naxes 'Digits")
+    assert picture.data["text/plain"].startswith("figure:\n  legend: standard net")
     assert sentence.data["text/markdown"] == "*Two curves.*"
 
 
