@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from stability_ref import batch_recipes
 from stability_ref.batch_recipes import BATCH_SIZES, NOISY_BATCH_SIZES, PENALTIES, RATES, TARGET, Sweep
 from stability_ref.diagnosis import SIGNIFICANT_RATIO
-from stability_ref.figures import COLOURS, LINE_STYLES, mark_unstable, styled_figure
+from stability_ref.figures import COLOURS, LINE_STYLES, legend_below, mark_unstable, styled_figure
 from stability_ref.training import Record
 
 Array = np.ndarray
@@ -40,7 +40,7 @@ def validation_error(sweep: Sweep) -> Figure:
         axes.set(title="Validation error by batch size", ylabel="Validation error", yscale="log")
         axes.set_ylim(0.01, 1.2)
         _batch_axis(axes, BATCH_SIZES)
-        axes.legend(loc="upper center")
+        legend_below(figure, 1, [axes])
     return figure
 
 
@@ -64,7 +64,6 @@ def steps_to_target(sweep: Sweep) -> Figure:
     with styled_figure(9.6, 4.8) as figure:
         left, right = figure.subplots(1, 2, width_ratios=[1.35, 1])
         _scaling(left, sweep)
-        left.legend(loc="lower left")
         _remarks(left, sweep)
         best = RATES[batch_recipes.tuned(sweep.steps_to_target)]
         right.plot(BATCH_SIZES, best, **_TUNED, label="fewest steps")
@@ -73,6 +72,7 @@ def steps_to_target(sweep: Sweep) -> Figure:
         right.set(title="Best learning rate", ylabel="Learning rate", yscale="log", ylim=(1 / 80, 20))
         _batch_axis(right, BATCH_SIZES)
         right.legend(loc="upper left")
+        legend_below(figure, 2, [left])
     return figure
 
 
@@ -81,7 +81,7 @@ def _remarks(axes: Axes, sweep: Sweep) -> None:
     steps = np.median(_at_tuned(sweep.steps_to_target), axis=0)
     bend = batch_recipes.bend(steps)
     axes.axvline(bend, color="0.6", linestyle="-.", linewidth=1.2, label="_the bend")
-    words: dict[str, Any] = {"fontsize": 10, "color": "0.25", "va": "top"}
+    words: dict[str, Any] = {"color": "0.25", "va": "top"}
     axes.text(bend / 1.15, 2200, "twice the batch,\nhalf the steps", ha="right", **words)
     axes.text(bend * 1.15, 2200, "diminishing\nreturns", ha="left", **words)
 
@@ -137,8 +137,7 @@ class LiveBatch:
         self._batch_size = BATCH_SIZES[0]
         self._finished: Any = ([], [])
         self._was_unstable = False
-        with styled_figure(8.4, 4.0, layout=None) as self.figure:  # fits beside the file browser unscaled
-            self.figure.subplots_adjust(left=0.085, right=0.985, bottom=0.15, top=0.92, wspace=0.25)
+        with styled_figure(8.4, 4.0) as self.figure:  # fits beside the file browser unscaled
             left, right = self.figure.subplots(1, 2)
             self._draw_error(left)
             _scaling(right, sweep)
@@ -155,7 +154,7 @@ class LiveBatch:
         longest = batch_recipes.steps_of(BATCH_SIZES[0])
         left.set(title="Validation error", xlabel="Global step", ylabel="Validation error")
         left.set(xscale="log", yscale="log", xlim=(0.9, longest), ylim=(0.003, 1.2))
-        left.legend(loc="lower left", fontsize=9)
+        left.legend(loc="lower left")
 
     def begin(self, batch_size: int) -> None:
         """Choose the batch size of the next run; the last finished one becomes the grey one."""
@@ -199,7 +198,7 @@ def _scaling(axes: Axes, sweep: Sweep) -> None:
     axes.plot(sizes[~arrives], never, **_CROSS, color=COLOURS[2], label="the same: never")
     perfect = batch_recipes.perfect_scaling(np.median(steps[:, 0]))
     axes.plot(sizes, perfect, **_GUIDE, label="perfect scaling")
-    axes.set(title=f"Steps to a validation error of {TARGET:.0%}", ylabel="Steps")
+    axes.set(title=f"Steps to an error of {TARGET:.0%}", ylabel="Steps")
     axes.set(yscale="log", ylim=(0.8, 1e4))
     _batch_axis(axes, BATCH_SIZES)
 
@@ -217,5 +216,5 @@ def _band(axes: Axes, sizes: Any, results: Array, look: dict[str, Any], label: s
 
 def _batch_axis(axes: Axes, sizes: Sequence[int]) -> None:
     axes.set(xlabel="Batch size", xscale="log", xlim=(sizes[0] / 1.3, sizes[-1] * 1.3))
-    axes.set_xticks(sizes, labels=[str(size) for size in sizes], fontsize=9)
+    axes.set_xticks(sizes, labels=["" if k % 2 else str(size) for k, size in enumerate(sizes)])
     axes.minorticks_off()
