@@ -26,7 +26,8 @@ from stability_ref.adaptive_clipping import (
 )
 from stability_ref.clipping import clip
 from stability_ref.equations import EQUATIONS
-from stability_ref.layers import Dense, LayerNorm, Network, ReLU, Scale
+from stability_ref.layers import Dense, LayerNorm, ReLU, Scale
+from stability_ref.network import Network
 from stability_ref.schedules import make_schedule
 from stability_ref.sharpness import EDGES
 from stability_ref.updates import RULES
