@@ -195,7 +195,7 @@ def unit_wise(
         >>> record.clipped[0, 0]
         array([ True,  True,  True])
     """
-    require(isinstance(network, Network), "network", "a layers.Network", network)
+    require(isinstance(network, Network), "network", "a network.Network", network)
     for name, value in {"ratio": ratio, "smallest": smallest}.items():
         require(finite_numbers(name, value).ndim == 0 and value > 0, name, "a number above 0", value)
     ratio, smallest = float(ratio), float(smallest)

@@ -273,9 +273,7 @@ class LayerNorm:
         np.matmul(ones, r_d_output, out=r_gradients[1])
         r_d_normalised = r_d_output * weights[0] + d_output * r_weights[0]
         r_along = self._mean(r_d_normalised * normalised + d_normalised * r_normalised)
-        r_bracket = (
-            r_d_normalised - self._mean(r_d_normalised) - r_normalised * along - normalised * r_along
-        )
+        r_bracket = r_d_normalised - self._mean(r_d_normalised) - r_normalised * along - normalised * r_along
         return inverse_deviation * r_bracket - r_growth * d_h
 
     def _mean(self, h: Array) -> Array:
@@ -409,9 +407,7 @@ class Residual(Sequential):
         r_d_output: Array,
         r_gradients: Weights,
     ) -> Array:
-        return r_d_output + super().r_backward(
-            weights, r_weights, point, r_memory, r_d_output, r_gradients
-        )
+        return r_d_output + super().r_backward(weights, r_weights, point, r_memory, r_d_output, r_gradients)
 
 
 @functools.cache  # a step uses the same few of them dozens of times

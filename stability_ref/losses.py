@@ -52,7 +52,7 @@ class CrossEntropy:
         return d_output, exponentials / (output.shape[-2] * exponentials.sum(axis=-1, keepdims=True))
 
     def r_gradient(self, point: Array, r_output: Array) -> Array:
-        """p ⊙ (r − p · r) / batch, where p is the softmax."""
+        """(p ⊙ r − p (p · r)) / batch, where p is the softmax."""
         weighted = point * r_output
         return weighted - point * (point.shape[-2] * weighted.sum(axis=-1, keepdims=True))
 
@@ -76,7 +76,7 @@ class SquaredError:
         return self(output, targets)[1], output.shape[-2]
 
     def r_gradient(self, point: int, r_output: Array) -> Array:
-        """R / batch."""
+        """The Hessian is 1 / batch."""
         return r_output / point
 
 

@@ -105,7 +105,8 @@ class Network:
 
         def product(direction: Array) -> Array:
             r_gradient = np.empty_like(theta)
-            r_weights, r_gradients = self.weights(direction), self.weights(r_gradient)
+            r_weights = self.weights(direction.astype(theta.dtype, copy=False))
+            r_gradients = self.weights(r_gradient)
             r_h = self.first.r_forward_of_data(r_weights[:split], data)
             r_output, r_memory = self.rest.r_forward(weights[split:], r_weights[split:], point, r_h)
             r_d_output = loss.r_gradient(loss_point, r_output)
