@@ -26,6 +26,8 @@ MADE_BY = (
     "clipping",
     "clipping_trials",
     "layers",
+    "losses",
+    "network",
     "problems",
     "schedules",
     "training",

@@ -35,7 +35,16 @@ from stability_ref.training import Record, run
 Array = np.ndarray
 HERE = Path(__file__).resolve().parent
 STORED = HERE / "labelled_runs.npz"
-MADE_BY = ("checks", "clipping", "layers", "problems", "training", "updates")  # the modules a run depends on
+MADE_BY = (
+    "checks",
+    "clipping",
+    "layers",
+    "losses",
+    "network",
+    "problems",
+    "training",
+    "updates",
+)  # the modules a run depends on
 
 NETS: dict[str, dict[str, Any]] = {
     "pre-norm": {"block": "pre", "blocks": 4},

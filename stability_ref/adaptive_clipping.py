@@ -15,7 +15,7 @@ import numpy as np
 from stability_ref.checks import finite_numbers, require, whole_number
 from stability_ref.clipping import clip, gradient_norm
 from stability_ref.equations import printed
-from stability_ref.layers import Network
+from stability_ref.network import Network
 
 Array = np.ndarray
 
@@ -150,7 +150,8 @@ def clip_units(
         The clipped gradient and the state.
 
     Example:
-        >>> from stability_ref.layers import Dense, Network, ReLU
+        >>> from stability_ref.layers import Dense, ReLU
+        >>> from stability_ref.network import Network
         >>> network = Network(Dense(2, 2, bias=False), ReLU(), Dense(2, 1))
         >>> theta, g = np.array([3.0, 0, 4, 1, 1, 1, 0]), np.array([1.0, 0, 0, 0.01, 1, 1, 1])
         >>> clip_units(theta, g, units_init(theta), network=network)[0]
@@ -194,7 +195,7 @@ def unit_wise(
         >>> record.clipped[0, 0]
         array([ True,  True,  True])
     """
-    require(isinstance(network, Network), "network", "a layers.Network", network)
+    require(isinstance(network, Network), "network", "a network.Network", network)
     for name, value in {"ratio": ratio, "smallest": smallest}.items():
         require(finite_numbers(name, value).ndim == 0 and value > 0, name, "a number above 0", value)
     ratio, smallest = float(ratio), float(smallest)

@@ -1,4 +1,4 @@
-"""The layers of the reference networks: forward and backward pass of each, written out, side by side.
+"""The layers of the reference networks: the passes of each, written out, side by side.
 
 Every array may carry leading axes for stacked trials: activations h are (..., batch, features), weights
 (..., inputs, outputs), so one call serves one trial or K. A layer owns no numbers: its weights are views
@@ -8,7 +8,17 @@ A layer has
     shapes                                 of its weights,
     initial(rng)                           their first values,
     forward(weights, h) -> output, memory  what the backward pass needs to remember,
-    backward(weights, memory, d_output, gradients) -> d_h,   where d_x stands for ∂loss/∂x.
+    backward(weights, memory, d_output, gradients) -> d_h,   where d_x stands for ∂loss/∂x,
+
+and for products with the Hessian the R-operator's two passes (Pearlmutter 1994), where r_x stands for R{x},
+the derivative of x as θ moves along a direction v, so that r_weights are v's own:
+
+    linearise(weights, memory, d_output, gradients) -> d_h, point    the backward pass, and what these need:
+    r_forward(weights, r_weights, point, r_h) -> r_output, r_memory
+    r_backward(weights, r_weights, point, r_memory, r_d_output, r_gradients) -> r_d_h
+
+Each line of theirs is a line of the pass of the same name, differentiated. A point serves any number of
+directions: forward and backward pass at θ are made once.
 
 Sums and means over a short last axis are products with a vector of ones: several times faster than
 NumPy's own reductions there, and the same for one trial as for many, bit for bit.
@@ -39,6 +49,24 @@ class Layer(Protocol):
     def forward(self, weights: Weights, h: Array) -> tuple[Array, Any]: ...
 
     def backward(self, weights: Weights, memory: Any, d_output: Array, gradients: Weights) -> Array: ...
+
+    def linearise(
+        self, weights: Weights, memory: Any, d_output: Array, gradients: Weights
+    ) -> tuple[Array, Any]: ...
+
+    def r_forward(
+        self, weights: Weights, r_weights: Weights, point: Any, r_h: Array
+    ) -> tuple[Array, Any]: ...
+
+    def r_backward(
+        self,
+        weights: Weights,
+        r_weights: Weights,
+        point: Any,
+        r_memory: Any,
+        r_d_output: Array,
+        r_gradients: Weights,
+    ) -> Array: ...
 
 
 @dataclass(frozen=True)
@@ -74,6 +102,35 @@ class Dense:
         if self.bias:
             np.matmul(_ones(1, d_output.shape[-2], d_output.dtype), d_output, out=gradients[1])
 
+    def linearise(
+        self, weights: Weights, memory: Any, d_output: Array, gradients: Weights
+    ) -> tuple[Array, Any]:
+        return self.backward(weights, memory, d_output, gradients), (memory, d_output)
+
+    def r_forward(self, weights: Weights, r_weights: Weights, point: Any, r_h: Array) -> tuple[Array, Any]:
+        h, _ = point
+        r_output = self.r_forward_of_data(r_weights, h)
+        r_output += r_h @ weights[0]
+        return r_output, r_h
+
+    def r_backward(
+        self,
+        weights: Weights,
+        r_weights: Weights,
+        point: Any,
+        r_memory: Any,
+        r_d_output: Array,
+        r_gradients: Weights,
+    ) -> Array:
+        h, d_output = point
+        self.weight_gradients(h, r_d_output, r_gradients)
+        r_gradients[0][...] += r_memory.mT @ d_output
+        return r_d_output @ weights[0].mT + d_output @ r_weights[0].mT
+
+    def r_forward_of_data(self, r_weights: Weights, h: Array) -> Array:
+        """The forward pass of the first layer: R{data} is 0."""
+        return self.forward(r_weights, h)[0]
+
 
 class Parameterless:
     """A layer without weights."""
@@ -94,6 +151,26 @@ class ReLU(Parameterless):
     def backward(self, weights: Weights, memory: Any, d_output: Array, gradients: Weights) -> Array:
         return d_output * (memory > 0)
 
+    def linearise(
+        self, weights: Weights, memory: Any, d_output: Array, gradients: Weights
+    ) -> tuple[Array, Any]:
+        slope = (memory > 0).astype(d_output.dtype)
+        return d_output * slope, slope
+
+    def r_forward(self, weights: Weights, r_weights: Weights, point: Any, r_h: Array) -> tuple[Array, Any]:
+        return point * r_h, None
+
+    def r_backward(
+        self,
+        weights: Weights,
+        r_weights: Weights,
+        point: Any,
+        r_memory: Any,
+        r_d_output: Array,
+        r_gradients: Weights,
+    ) -> Array:
+        return point * r_d_output
+
 
 class Tanh(Parameterless):
     """tanh(h)."""
@@ -104,6 +181,29 @@ class Tanh(Parameterless):
 
     def backward(self, weights: Weights, memory: Any, d_output: Array, gradients: Weights) -> Array:
         return d_output * (1 - memory**2)
+
+    def linearise(
+        self, weights: Weights, memory: Any, d_output: Array, gradients: Weights
+    ) -> tuple[Array, Any]:
+        slope = 1 - memory**2
+        bend = -2 * memory * slope * d_output
+        return d_output * slope, (slope, bend)
+
+    def r_forward(self, weights: Weights, r_weights: Weights, point: Any, r_h: Array) -> tuple[Array, Any]:
+        slope, _ = point
+        return slope * r_h, r_h
+
+    def r_backward(
+        self,
+        weights: Weights,
+        r_weights: Weights,
+        point: Any,
+        r_memory: Any,
+        r_d_output: Array,
+        r_gradients: Weights,
+    ) -> Array:
+        slope, bend = point
+        return slope * r_d_output + bend * r_memory
 
 
 @dataclass(frozen=True)
@@ -139,6 +239,43 @@ class LayerNorm:
         along = self._mean(d_normalised * normalised)
         return inverse_deviation * (d_normalised - self._mean(d_normalised) - normalised * along)
 
+    def linearise(
+        self, weights: Weights, memory: Any, d_output: Array, gradients: Weights
+    ) -> tuple[Array, Any]:
+        normalised, inverse_deviation = memory
+        d_normalised = d_output * weights[0]
+        along = self._mean(d_normalised * normalised)
+        d_h = self.backward(weights, memory, d_output, gradients)
+        return d_h, (normalised, inverse_deviation, d_output, d_normalised, along, d_h)
+
+    def r_forward(self, weights: Weights, r_weights: Weights, point: Any, r_h: Array) -> tuple[Array, Any]:
+        a, _ = weights
+        r_a, r_c = r_weights
+        normalised, inverse_deviation, *_ = point
+        growth = self._mean(normalised * r_h)  # of the deviation, in units of √(var h + 1e-5)
+        r_normalised = inverse_deviation * (r_h - self._mean(r_h) - normalised * growth)
+        r_growth = inverse_deviation * growth  # minus R{log inverse_deviation}
+        return r_a * normalised + a * r_normalised + r_c, (r_normalised, r_growth)
+
+    def r_backward(
+        self,
+        weights: Weights,
+        r_weights: Weights,
+        point: Any,
+        r_memory: Any,
+        r_d_output: Array,
+        r_gradients: Weights,
+    ) -> Array:
+        normalised, inverse_deviation, d_output, d_normalised, along, d_h = point
+        r_normalised, r_growth = r_memory
+        ones = _ones(1, d_output.shape[-2], d_output.dtype)
+        np.matmul(ones, r_d_output * normalised + d_output * r_normalised, out=r_gradients[0])
+        np.matmul(ones, r_d_output, out=r_gradients[1])
+        r_d_normalised = r_d_output * weights[0] + d_output * r_weights[0]
+        r_along = self._mean(r_d_normalised * normalised + d_normalised * r_normalised)
+        r_bracket = r_d_normalised - self._mean(r_d_normalised) - r_normalised * along - normalised * r_along
+        return inverse_deviation * r_bracket - r_growth * d_h
+
     def _mean(self, h: Array) -> Array:
         return h @ _averages(self.features, h.dtype)
 
@@ -157,6 +294,29 @@ class Scale:
     def backward(self, weights: Weights, memory: Any, d_output: Array, gradients: Weights) -> Array:
         gradients[0][...] = (d_output * memory).sum(axis=(-2, -1), keepdims=True)
         return weights[0] * d_output
+
+    def linearise(
+        self, weights: Weights, memory: Any, d_output: Array, gradients: Weights
+    ) -> tuple[Array, Any]:
+        return self.backward(weights, memory, d_output, gradients), (memory, d_output)
+
+    def r_forward(self, weights: Weights, r_weights: Weights, point: Any, r_h: Array) -> tuple[Array, Any]:
+        h, _ = point
+        return r_weights[0] * h + weights[0] * r_h, r_h
+
+    def r_backward(
+        self,
+        weights: Weights,
+        r_weights: Weights,
+        point: Any,
+        r_memory: Any,
+        r_d_output: Array,
+        r_gradients: Weights,
+    ) -> Array:
+        h, d_output = point
+        r_terms = r_d_output * h + d_output * r_memory
+        r_gradients[0][...] = r_terms.sum(axis=(-2, -1), keepdims=True)
+        return r_weights[0] * d_output + weights[0] * r_d_output
 
 
 class Sequential:
@@ -184,6 +344,39 @@ class Sequential:
             d_output = layer.backward(weights[part], remembered, d_output, gradients[part])
         return d_output
 
+    def linearise(
+        self, weights: Weights, memory: Any, d_output: Array, gradients: Weights
+    ) -> tuple[Array, Any]:
+        points = []
+        steps = zip(self.layers, self._parts, memory, strict=True)
+        for layer, part, remembered in reversed(list(steps)):
+            d_output, point = layer.linearise(weights[part], remembered, d_output, gradients[part])
+            points.append(point)
+        return d_output, points[::-1]
+
+    def r_forward(self, weights: Weights, r_weights: Weights, point: Any, r_h: Array) -> tuple[Array, Any]:
+        r_memories = []
+        for layer, part, here in zip(self.layers, self._parts, point, strict=True):
+            r_h, r_memory = layer.r_forward(weights[part], r_weights[part], here, r_h)
+            r_memories.append(r_memory)
+        return r_h, r_memories
+
+    def r_backward(
+        self,
+        weights: Weights,
+        r_weights: Weights,
+        point: Any,
+        r_memory: Any,
+        r_d_output: Array,
+        r_gradients: Weights,
+    ) -> Array:
+        steps = zip(self.layers, self._parts, point, r_memory, strict=True)
+        for layer, part, here, remembered in reversed(list(steps)):
+            r_d_output = layer.r_backward(
+                weights[part], r_weights[part], here, remembered, r_d_output, r_gradients[part]
+            )
+        return r_d_output
+
 
 class Residual(Sequential):
     """h + f(h), where f is the layers inside."""
@@ -195,102 +388,26 @@ class Residual(Sequential):
     def backward(self, weights: Weights, memory: Any, d_output: Array, gradients: Weights) -> Array:
         return d_output + super().backward(weights, memory, d_output, gradients)
 
+    def linearise(
+        self, weights: Weights, memory: Any, d_output: Array, gradients: Weights
+    ) -> tuple[Array, Any]:
+        d_branch, points = super().linearise(weights, memory, d_output, gradients)
+        return d_output + d_branch, points
 
-class Network:
-    """An input layer and what follows it, over one flat θ.
+    def r_forward(self, weights: Weights, r_weights: Weights, point: Any, r_h: Array) -> tuple[Array, Any]:
+        r_branch, r_memory = super().r_forward(weights, r_weights, point, r_h)
+        return r_h + r_branch, r_memory
 
-    Args:
-        first: the layer that takes the data.
-        rest: the layers after it; the last one's output is the network's.
-
-    Example:
-        >>> network = Network(Dense(64, 32), ReLU(), Dense(32, 10))
-        >>> network.size
-        2410
-        >>> theta = network.initial(np.random.default_rng(0))
-        >>> network.forward(np.stack([theta, theta]), np.ones((5, 64))).shape
-        (2, 5, 10)
-    """
-
-    def __init__(self, first: Dense, *rest: Layer):
-        self.first = first
-        self.rest = Sequential(*rest)
-        self.shapes = first.shapes + self.rest.shapes
-        ends = np.cumsum([math.prod(shape) for shape in self.shapes]).tolist()
-        self._places = list(zip([0, *ends], ends, self.shapes, strict=False))
-        self.size: int = ends[-1]
-
-    def initial(self, rng: np.random.Generator) -> Array:
-        """The flat θ_0, shape (n,), float64."""
-        return np.concatenate(
-            [value.ravel() for layer in (self.first, self.rest) for value in layer.initial(rng)]
-        )
-
-    def weights(self, flat: Array) -> list[Array]:
-        """The layers' weights as views of a flat θ (or gradient) of shape (..., n)."""
-        leading = flat.shape[:-1]
-        return [flat[..., start:end].reshape(*leading, *shape) for start, end, shape in self._places]
-
-    def forward(self, theta: Array, images: Array) -> Array:
-        """The output for images (..., batch, inputs): shape (..., batch, outputs)."""
-        weights = self.weights(theta)
-        split = len(self.first.shapes)
-        h, _ = self.first.forward(weights[:split], images)
-        return self.rest.forward(weights[split:], h)[0]
-
-    def loss_and_gradient(
-        self, theta: Array, images: Array, targets: Array, loss: Loss
-    ) -> tuple[Array, Array]:
-        """The loss, shape (...), and its gradient with respect to θ, shape (..., n)."""
-        gradient = np.empty_like(theta)
-        weights, gradients = self.weights(theta), self.weights(gradient)
-        split = len(self.first.shapes)
-        h, first_memory = self.first.forward(weights[:split], images)
-        output, memory = self.rest.forward(weights[split:], h)
-        value, d_output = loss(output, targets)
-        d_h = self.rest.backward(weights[split:], memory, d_output, gradients[split:])
-        self.first.weight_gradients(first_memory, d_h, gradients[:split])
-        return value, gradient
-
-
-class Loss(Protocol):
-    """The loss of outputs (..., batch, classes) against targets of the same shape, and its gradient."""
-
-    def __call__(self, output: Array, targets: Array) -> tuple[Array, Array]: ...
-
-
-def cross_entropy(output: Array, targets: Array) -> tuple[Array, Array]:
-    """−mean over the batch of log softmax(output) at the target class, in nats, and its gradient.
-
-    Example:
-        >>> value, gradient = cross_entropy(np.zeros((1, 2)), np.array([[1.0, 0.0]]))
-        >>> value.round(6), gradient
-        (np.float64(0.693147), array([[-0.5,  0.5]]))
-    """
-    classes_first = np.ascontiguousarray(output.mT)  # NumPy reduces over a long last axis much faster
-    shifted = classes_first - classes_first.max(axis=-2, keepdims=True)
-    exponentials = np.exp(shifted)
-    total = exponentials.sum(axis=-2, keepdims=True)
-    at_target = (shifted * targets.mT).sum(axis=-2)
-    batch = output.shape[-2]
-    value = (np.log(total[..., 0, :]) - at_target).sum(axis=-1) / batch
-    d_output = (exponentials / total - targets.mT) / batch
-    return value, d_output.mT
-
-
-def squared_error(output: Array, targets: Array) -> tuple[Array, Array]:
-    """Half the squared distance to the targets, mean over the batch, and its gradient.
-
-    Example:
-        >>> squared_error(np.array([[1.0, 2.0]]), np.array([[1.0, 0.0]]))
-        (np.float64(2.0), array([[0., 2.]]))
-    """
-    difference = output - targets
-    batch = output.shape[-2]
-    return (difference**2).sum(axis=(-2, -1)) / (2 * batch), difference / batch
-
-
-LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "squared_error": squared_error}
+    def r_backward(
+        self,
+        weights: Weights,
+        r_weights: Weights,
+        point: Any,
+        r_memory: Any,
+        r_d_output: Array,
+        r_gradients: Weights,
+    ) -> Array:
+        return r_d_output + super().r_backward(weights, r_weights, point, r_memory, r_d_output, r_gradients)
 
 
 @functools.cache  # a step uses the same few of them dozens of times

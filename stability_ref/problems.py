@@ -1,27 +1,21 @@
 """What is trained: scikit-learn's digits with a residual network, and a quadratic.
 
 A problem is what `training.run` needs: `size`, `dtype`, `initial(seed)`, `batches(seed, steps)`,
-`loss_and_gradient(theta, rows)` and `evaluate(theta)`.
+`loss_and_gradient(theta, rows)` and `evaluate(theta)`; `sharpness` also needs `all_rows` and
+`hessian_vector_product(theta, rows)`.
 """
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from stability_ref.checks import finite_numbers, known, require, whole_number
-from stability_ref.layers import (
-    LOSSES,
-    Dense,
-    Layer,
-    LayerNorm,
-    Network,
-    ReLU,
-    Residual,
-    Scale,
-    Tanh,
-)
+from stability_ref.layers import Dense, Layer, LayerNorm, ReLU, Residual, Scale, Tanh
+from stability_ref.losses import LOSSES
+from stability_ref.network import Network
 
 Array = np.ndarray
 NOTHING_TO_DRAW = np.zeros(0, dtype=np.intp)  # the rows of a problem that has no data
@@ -53,6 +47,13 @@ class Problem(Protocol):
 
     def evaluate(self, theta: Array) -> Evaluation:
         """Losses and errors of θ (K, n)."""
+
+    @property
+    def all_rows(self) -> Array:
+        """Every row of the training data, shape (rows,)."""
+
+    def hessian_vector_product(self, theta: Array, rows: Array) -> Callable[[Array], Array]:
+        """The function v → H v of directions v (K, n), H the loss's Hessian at θ (K, n) on the rows."""
 
 
 class Digits(NamedTuple):
@@ -239,6 +240,16 @@ class DigitsProblem:
             loss, gradient = loss + (pull * theta).sum(axis=-1) / 2, gradient + pull
         return loss, gradient
 
+    @property
+    def all_rows(self) -> Array:
+        """Every training image that is used."""
+        return np.arange(self.examples)
+
+    def hessian_vector_product(self, theta: Array, rows: Array) -> Callable[[Array], Array]:
+        """The function v → H v of directions v (K, n), H the Hessian at θ (K, n): `Network` says how."""
+        data = self._images[rows], self._targets[rows]
+        return self.network.hessian_vector_product(theta, *data, self._loss)
+
     def evaluate(self, theta: Array) -> Evaluation:
         """Losses over all training and test images, without l2, and the share of the latter that is wrong."""
         measured = [self._evaluate_one(trial) for trial in theta]  # one at a time: it fits the cache
@@ -274,6 +285,15 @@ class Landscape:
 
     def loss_and_gradient(self, theta: Array, rows: Array) -> tuple[Array, Array]:
         """Loss, shape (K,), and gradient, shape (K, n), at θ of shape (K, n)."""
+        raise NotImplementedError
+
+    @property
+    def all_rows(self) -> Array:
+        """No data: no rows."""
+        return NOTHING_TO_DRAW
+
+    def hessian_vector_product(self, theta: Array, rows: Array) -> Callable[[Array], Array]:
+        """The function v → H v of directions v (K, n), H the Hessian at θ (K, n)."""
         raise NotImplementedError
 
     def evaluate(self, theta: Array) -> Evaluation:
@@ -313,6 +333,10 @@ class Quadratic(Landscape):
         gradient = self.curvatures * theta
         return (gradient * theta).sum(axis=-1) / 2, gradient
 
+    def hessian_vector_product(self, theta: Array, rows: Array) -> Callable[[Array], Array]:
+        """The function v → h v of directions v (K, n): the Hessian is the same everywhere."""
+        return lambda direction: self.curvatures * direction
+
 
 class Rosenbrock(Landscape):
     """(1 − x)² + 100 (y − x²)²: a narrow, curved valley in two dimensions that ends at (1, 1).
@@ -342,6 +366,16 @@ class Rosenbrock(Landscape):
         above_floor = y - x**2
         loss = (1 - x) ** 2 + 100 * above_floor**2
         return loss, np.stack([-2 * (1 - x) - 400 * x * above_floor, 200 * above_floor], axis=-1)
+
+    def hessian_vector_product(self, theta: Array, rows: Array) -> Callable[[Array], Array]:
+        """The function v → H v of directions v (K, 2), H the Hessian at θ (K, 2)."""
+        x, y = theta[..., 0], theta[..., 1]
+
+        def product(direction: Array) -> Array:
+            a, b = direction[..., 0], direction[..., 1]
+            return np.stack([(2 + 1200 * x**2 - 400 * y) * a - 400 * x * b, 200 * b - 400 * x * a], axis=-1)
+
+        return product
 
 
 def _float_dtype(dtype: Any) -> np.dtype:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from stability_ref.figures import COLOURS, LINE_STYLES, styled_figure
 from stability_ref.problems import NOTHING_TO_DRAW, Landscape
-from stability_ref.sharpness import EDGES, growth
+from stability_ref.sharpness import EDGES, LINEAR, growth
 from stability_ref.training import Trace
 from stability_ref.updates import RULES
 
@@ -108,7 +108,7 @@ def limits(gammas: Sequence[float]) -> Figure:
     """How much a step stretches the error at worst against η h, each rule's edge dotted (playbook E)."""
     with styled_figure(9.6, 3.8) as figure:
         products = np.arange(0.01, 4.5, 0.02)  # misses 1, where rounding would be all there is
-        for axes, name in zip(figure.subplots(1, 3, sharey=True), EDGES, strict=True):
+        for axes, name in zip(figure.subplots(1, 3, sharey=True), LINEAR, strict=True):
             axes.axhline(1, color="0.4", linewidth=1, label="_one")
             for k, gamma in enumerate(gammas if RULES[name].defaults else gammas[:1]):
                 constants = {"gamma": gamma} if RULES[name].defaults else {}

@@ -26,7 +26,8 @@ from stability_ref.adaptive_clipping import (
 )
 from stability_ref.clipping import clip
 from stability_ref.equations import EQUATIONS
-from stability_ref.layers import Dense, LayerNorm, Network, ReLU, Scale
+from stability_ref.layers import Dense, LayerNorm, ReLU, Scale
+from stability_ref.network import Network
 from stability_ref.schedules import make_schedule
 from stability_ref.sharpness import EDGES
 from stability_ref.updates import RULES
@@ -605,14 +606,20 @@ def units_agree(function, dtype, printed=None):
 def edge_agrees(name, function, lines=None):
     """The largest error in ulp of the edge, at most 4."""
     (line,) = (line for printed in lines or EQUATIONS[f"edge_{name}"] for line in read(printed))
-    check_letters(line, {"eta", "gamma"})
+    rate, constant = (
+        RULES[name].rate,
+        next((c for c in ("gamma", "beta1") if c in RULES[name].defaults), None),
+    )
+    letters = {rate: rate, constant: GREEK.get(constant, constant)}
+    check_letters(line, {letter for letter in letters.values() if letter})
     if line.left != "h":
         raise UnreadableError(f"{line.left} is not h")
     worst = 0.0
     for eta in (1e-4, 0.3, 7.0):
-        for gamma in (0.0, 0.5, 0.9, 0.999) if RULES[name].defaults else (None,):
-            ours = function(eta) if gamma is None else function(eta, gamma)
-            exact = value(line.right, {"eta": mpmath.mpf(eta), "gamma": mpmath.mpf(gamma or 0)})
+        for number in (0.0, 0.5, 0.9, 0.999) if constant else (None,):
+            given = {rate: eta} | ({constant: number} if constant else {})
+            ours = function(**given)
+            exact = value(line.right, {letters[key]: mpmath.mpf(each) for key, each in given.items()})
             error = float(abs(exact - ours)) / float(np.spacing(ours))
             assert error <= 4, f"{error:.3g} ulp"
             worst = max(worst, error)

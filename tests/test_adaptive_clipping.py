@@ -214,7 +214,7 @@ def test_a_unit_that_is_not_finite_is_passed_on_and_the_others_are_clipped(bad):
         (lambda: running_percentile([50, 90]), "percentile must be a number"),
         (lambda: running_percentile(math.nan), "percentile must be a number"),
         (lambda: running_percentile(window=0), "window must be a whole number of at least 1"),
-        (lambda: unit_wise("net"), "network must be a layers.Network"),
+        (lambda: unit_wise("net"), "network must be a network.Network"),
         (lambda: unit_wise(NETWORK, ratio=0), "ratio must be a number above 0"),
         (lambda: unit_wise(NETWORK, smallest=[1, 2]), "smallest must be a number above 0"),
         (

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from stability_ref import recipes
-from stability_ref.layers import LOSSES, LayerNorm, Sequential
+from stability_ref.layers import LayerNorm, Sequential
+from stability_ref.losses import LOSSES
 from stability_ref.problems import (
     ACTIVATIONS,
     BLOCKS,

@@ -8,11 +8,12 @@ import pytest
 
 from stability_ref.problems import Quadratic
 from stability_ref.schedules import constant
-from stability_ref.sharpness import EDGES, growth, measured_edge
+from stability_ref.sharpness import EDGES, LINEAR, growth, measured_edge, preconditioner
 from stability_ref.training import run
 
-CASES = [("sgd", {})] + [
-    (name, {"gamma": gamma}) for name in ("momentum", "nesterov") for gamma in (0.0, 0.5, 0.9, 0.99)
+CONSTANT = {"momentum": "gamma", "nesterov": "gamma", "rmsprop": "gamma", "adam": "beta1", "nadam": "beta1"}
+CASES: list = [("sgd", {})] + [
+    (name, {constant: number}) for name, constant in CONSTANT.items() for number in (0.0, 0.5, 0.9, 0.99)
 ]
 
 
@@ -22,7 +23,7 @@ def test_bisection_finds_the_formula_s_edge(name, constants, eta):
     assert measured_edge(name, eta, **constants) == pytest.approx(EDGES[name](eta, **constants), rel=1e-9)
 
 
-@pytest.mark.parametrize(("name", "constants"), CASES)
+@pytest.mark.parametrize(("name", "constants"), [case for case in CASES if case[0] in LINEAR])
 def test_a_run_diverges_just_above_the_edge_and_not_below(name, constants):
     edge = EDGES[name](0.1, **constants)
     record = run(Quadratic([0.98 * edge]), name, constant(0.1), 4000, constants=constants)
@@ -43,10 +44,23 @@ def test_growth_is_the_step_s_own_stretch():
     assert growth("momentum", 0.1, 5.0, gamma=0.81) == pytest.approx(0.9)
 
 
-@pytest.mark.parametrize("function", [lambda: growth("adam", 0.1, 1.0), lambda: measured_edge("adam", 0.1)])
-def test_only_linear_rules_have_such_an_edge(function):
-    with pytest.raises(ValueError, match="name must be one of sgd, momentum, nesterov, but 'adam' came"):
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda: growth("lion", 0.1, 1.0),
+        lambda: measured_edge("lion", 0.1),
+        lambda: preconditioner("lion", ()),
+    ],
+)
+def test_only_the_six_rules_have_an_edge(function):
+    with pytest.raises(ValueError, match=r"name must be one of sgd, .*, nadam, but 'lion' came"):
         function()
+
+
+@pytest.mark.parametrize(("name", "constant"), [("rmsprop", "rho"), ("adam", "beta2"), ("nadam", "beta2")])
+def test_the_second_moment_is_held_still_by_nobody_else(name, constant):
+    with pytest.raises(ValueError, match=f"^{constant} must be left out: it is held still, but 0.5 came"):
+        growth(name, 0.1, 1.0, **{constant: 0.5})
 
 
 @pytest.mark.parametrize("rate", [0, -1, np.nan])
