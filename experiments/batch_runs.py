@@ -25,6 +25,8 @@ MADE_BY = (
     "checks",
     "clipping",
     "layers",
+    "losses",
+    "network",
     "problems",
     "schedules",
     "training",

@@ -248,7 +248,8 @@ class DigitsProblem:
     def hessian_vector_product(self, theta: Array, rows: Array) -> Callable[[Array], Array]:
         """The function v → H v of directions v (K, n), H the Hessian at θ (K, n): `Network` says how."""
         data = self._images[rows], self._targets[rows]
-        return self.network.hessian_vector_product(theta, *data, self._loss)
+        product, l2 = self.network.hessian_vector_product(theta, *data, self._loss), self._l2
+        return product if l2 is None else lambda direction: product(direction) + l2 * direction
 
     def evaluate(self, theta: Array) -> Evaluation:
         """Losses over all training and test images, without l2, and the share of the latter that is wrong."""

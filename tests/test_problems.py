@@ -67,6 +67,11 @@ def test_l2_adds_half_the_squared_weights_to_loss_and_gradient(block):
     np.testing.assert_allclose(added, 0.15 * sum(W @ W for W in weights), rtol=1e-12)
     assert relative_error(problem, theta, rows, np.eye(problem.size)) < 1e-7
     np.testing.assert_array_equal(problem.evaluate(theta), plain.evaluate(theta))
+    v = np.random.default_rng(0).normal(size=theta.shape)
+    with_l2, without = (each.hessian_vector_product(theta, rows)(v) for each in (problem, plain))
+    gradients = [problem.loss_and_gradient(theta + r * v, rows)[1] for r in (1e-6, -1e-6)]
+    np.testing.assert_allclose(with_l2, (gradients[0] - gradients[1]) / 2e-6, rtol=1e-4, atol=1e-7)
+    assert not np.allclose(with_l2, without)
 
 
 def test_l2_keeps_the_dtype_and_stacked_trials_equal_to_single_ones():
