@@ -5,41 +5,20 @@ What is run stands in `stability_ref.batch_recipes`, the seeds are 0 to 9. If it
 on where it was: what is finished waits in batch_runs.partial.npz.
 """
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-import stability_ref
+from experiments.provenance import code_hash
 from stability_ref import batch_recipes
 from stability_ref.batch_recipes import BATCH_SIZES, NOISY_BATCH_SIZES, Sweep
 
 HERE = Path(__file__).resolve().parent
 STORED, PARTIAL = HERE / "batch_runs.npz", HERE / "batch_runs.partial.npz"
 SEEDS = range(10)
-MADE_BY = (
-    "adaptive_clipping",
-    "batch_recipes",
-    "checks",
-    "clipping",
-    "layers",
-    "losses",
-    "network",
-    "problems",
-    "schedules",
-    "training",
-    "updates",
-)
 Part = Callable[[], dict[str, np.ndarray]]
-
-
-def code_hash() -> str:
-    """Changes with the code that a run depends on, this script included."""
-    package = Path(stability_ref.__file__).parent
-    files = [package / f"{name}.py" for name in MADE_BY] + [Path(__file__)]
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
 def parts() -> dict[str, Part]:
@@ -64,7 +43,7 @@ def load() -> tuple[Sweep, np.ndarray]:
     ValueError if the code that made them has changed since.
     """
     stored = _read(STORED)
-    if str(stored["code"]) != code_hash():
+    if str(stored["code"]) != code_hash(__file__):
         raise ValueError(f"{STORED.name} is stale: run python -m experiments.batch_runs")
     sweeps = [Sweep(*(stored[f"{name} {size}"] for name in Sweep._fields)) for size in BATCH_SIZES]
     errors = [stored[f"regularised {size}"] for size in NOISY_BATCH_SIZES]
@@ -74,8 +53,8 @@ def load() -> tuple[Sweep, np.ndarray]:
 def main() -> None:
     """Make all of it and store it; what an earlier run of the same code has finished is not made again."""
     made = _read(PARTIAL) if PARTIAL.exists() else {}
-    if str(made.get("code")) != code_hash():
-        made = {"code": np.array(code_hash()), "done": np.array([], dtype=str)}
+    if str(made.get("code")) != code_hash(__file__):
+        made = {"code": np.array(code_hash(__file__)), "done": np.array([], dtype=str)}
     for name, part in tqdm(parts().items(), unit="batch size"):
         if name not in made["done"]:
             made |= part()

@@ -4,7 +4,6 @@ Run it as `python -m experiments.clipping_runs`: three minutes on one core; it w
 it. What is run stands in `stability_ref.clipping_trials`, the seeds are 0 to 4.
 """
 
-import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,33 +12,13 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-import stability_ref
+from experiments.provenance import code_hash
 from stability_ref import clipping_trials
 from stability_ref.clipping_trials import Outcome
 
 HERE = Path(__file__).resolve().parent
 STORED = HERE / "clipping_runs.npz"
 SEEDS = range(5)
-MADE_BY = (
-    "adaptive_clipping",
-    "checks",
-    "clipping",
-    "clipping_trials",
-    "layers",
-    "losses",
-    "network",
-    "problems",
-    "schedules",
-    "training",
-    "updates",
-)
-
-
-def code_hash() -> str:
-    """Changes with the code that a run depends on, this script included."""
-    package = Path(stability_ref.__file__).parent
-    files = [package / f"{name}.py" for name in MADE_BY] + [Path(__file__)]
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
 def make(on_part: Callable[[], Any] = lambda: None) -> tuple[list[Outcome], list[Outcome]]:
@@ -62,14 +41,14 @@ def save(in_warmup: list[Outcome], adaptive: list[Outcome]) -> None:
         labels=json.dumps([(one.net, one.way, one.rate) for one in every]),
         in_warmup=len(in_warmup),
         measured=np.array([(one.test_error, one.peak, one.clipped) for one in every], dtype=np.float32),
-        code=code_hash(),
+        code=code_hash(__file__),
     )
 
 
 def load() -> tuple[list[Outcome], list[Outcome]]:
     """The stored outcomes on both questions; ValueError if the code that made them has changed since."""
     with np.load(STORED) as stored:
-        if str(stored["code"]) != code_hash():
+        if str(stored["code"]) != code_hash(__file__):
             raise ValueError(f"{STORED.name} is stale: run python -m experiments.clipping_runs")
         labels, first = json.loads(str(stored["labels"])), int(stored["in_warmup"])
         every = [Outcome(*label, *arrays) for label, arrays in zip(labels, stored["measured"], strict=True)]

@@ -18,7 +18,6 @@ the families in SEEN_ONCE and then mended for what it had missed there, and the 
 HELD_OUT.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -28,7 +27,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-import stability_ref
+from experiments.provenance import code_hash
 from stability_ref.problems import DigitsProblem
 from stability_ref.training import Record, run
 
@@ -225,13 +224,6 @@ def _windows(loss: Array, width: int) -> Array:
     return windows.min(axis=-1) if width < 10 else windows.mean(axis=-1)
 
 
-def code_hash() -> str:
-    """Changes with the code that a run depends on, this script included."""
-    package = Path(stability_ref.__file__).parent
-    files = [package / f"{name}.py" for name in MADE_BY] + [Path(__file__)]
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:12]
-
-
 def rounded(values: Array) -> Array:
     """Float32 with 8 bits of mantissa: a loss to a quarter of a percent, in a small file."""
     with np.errstate(over="ignore"):
@@ -257,14 +249,14 @@ def save(made: list[Made]) -> None:
         loss=rounded(np.concatenate([one.loss for one in made])),
         lengths=[len(one.loss) for one in made],
         labels=labels,
-        code=code_hash(),
+        code=code_hash(__file__),
     )
 
 
 def load() -> list[Made]:
     """The stored set; ValueError if the code that made it has changed since."""
     with np.load(STORED) as stored:
-        if str(stored["code"]) != code_hash():
+        if str(stored["code"]) != code_hash(__file__):
             raise ValueError(f"{STORED.name} is stale: run python -m experiments.labelled_runs")
         ends = np.cumsum(stored["lengths"])[:-1]
         losses = np.split(stored["loss"], ends)

@@ -195,7 +195,7 @@ def test_noise_falls_as_the_batch_grows(seeds):
 
 
 def test_stale_results_are_refused(monkeypatch):
-    monkeypatch.setattr(batch_runs, "code_hash", lambda: "another")
+    monkeypatch.setattr(batch_runs, "code_hash", lambda script: "another")
     with pytest.raises(ValueError, match=r"batch_runs\.npz is stale: run python -m experiments\.batch_runs"):
         batch_runs.load()
 

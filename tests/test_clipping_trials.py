@@ -141,7 +141,7 @@ def test_thresholds_are_those_of_clause_c3(name):
 
 
 def test_stale_results_are_refused(monkeypatch):
-    monkeypatch.setattr(clipping_runs, "code_hash", lambda: "another")
+    monkeypatch.setattr(clipping_runs, "code_hash", lambda script: "another")
     with pytest.raises(ValueError, match=r"clipping_runs\.npz is stale: run python -m experiments"):
         clipping_runs.load()
 

@@ -23,7 +23,7 @@ def judged():
 
 
 def test_a_stale_set_is_refused(monkeypatch):
-    monkeypatch.setattr(labelled_runs, "code_hash", lambda: "another")
+    monkeypatch.setattr(labelled_runs, "code_hash", lambda script: "another")
     with pytest.raises(ValueError, match=r"labelled_runs\.npz is stale: run python -m experiments"):
         labelled_runs.load()
 
