@@ -187,9 +187,9 @@ def _definitions(path: Path) -> list[ast.FunctionDef | ast.ClassDef]:
 
 
 def main() -> None:
-    """Print README's table, or say in one line why there is none."""
+    """Print README's two tables, the lessons and the map, or say in one line why there are none."""
     try:
-        print(readme_table())
+        print(course.lesson_table("notebooks/"), readme_table(), sep="\n\n")
     except FileNotFoundError as missing:
         sys.exit(f"clause_map: {missing}")
 

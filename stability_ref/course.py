@@ -52,12 +52,17 @@ def lessons() -> list[Lesson]:
     return [_lesson(path) for path in sorted((root() / "notebooks").glob("*.ipynb"))]
 
 
-def lesson_table() -> str:
-    """The lessons as a Markdown table: number and title, the question that each answers, its minutes."""
+def lesson_table(folder: str = "") -> str:
+    """The lessons as a Markdown table: number and title, the question that each answers, its minutes.
+
+    Args:
+        folder: before each link, such as "notebooks/"; without one the table stands in lesson 00 and leaves
+            that out.
+    """
     rows = [
-        f"| [{number} {title}]({name}.ipynb) | {QUESTIONS[name]} | {minutes} |"
+        f"| [{number} {title}]({folder}{name}.ipynb) | {QUESTIONS[name]} | {minutes} |"
         for name, number, title, minutes, _ in lessons()
-        if number != "00"
+        if folder or number != "00"
     ]
     return "\n".join(["| lesson | the question that it answers | minutes |", "|---|---|---|", *rows])
 

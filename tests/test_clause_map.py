@@ -68,7 +68,7 @@ def test_each_file_exists_and_each_function_is_in_its_module(rows):
         ("C5", "functions", "`clipping.clipped_fraction`"),
         ("D9", "functions", "`diagnosis.sweep.held_back`"),
         ("Figure 7a", "functions", "`edge_figures.figure_7a`"),
-        ("E", "functions", "`sharpness.edge_momentum`"),
+        ("E", "functions", "`sharpness.edges.edge_momentum`"),
         ("R1", "tests", "print"),
         ("C7", "tests", "clipping_trials"),
         ("Figure 6", "tests", "warmup_figures"),
@@ -93,18 +93,19 @@ def test_examples_and_private_functions_cite_nothing(rows):
     assert not any(part.startswith("_") for name in names for part in name.split("."))
 
 
-def test_readme_shows_the_map_as_it_is():
+def test_readme_shows_lessons_and_map_as_they_are():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = clause_map.readme_table()
-    assert table in readme, "put in README.md what python -m stability_ref.clause_map prints"
-    assert len(table.splitlines()) <= 2 + 14
+    for table in (course.lesson_table("notebooks/"), clause_map.readme_table()):
+        assert table in readme, "put in README.md what python -m stability_ref.clause_map prints"
+        assert len(table.splitlines()) <= 2 + 14
 
 
-def test_the_command_prints_the_table():
+def test_the_command_prints_both_tables():
     ran = subprocess.run(
         [sys.executable, "-m", "stability_ref.clause_map"], capture_output=True, cwd=ROOT, check=True
     )
-    assert ran.stdout.decode("utf-8").replace("\r\n", "\n").strip() == clause_map.readme_table()
+    printed = ran.stdout.decode("utf-8").replace("\r\n", "\n").strip()
+    assert printed.split("\n\n") == [course.lesson_table("notebooks/"), clause_map.readme_table()]
 
 
 def test_a_package_alone_says_in_one_line_what_is_missing(tmp_path):
