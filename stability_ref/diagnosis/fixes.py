@@ -25,12 +25,12 @@ FIXES = (
         "times the unstable rate (W1-W4)", "03_warmup"),
     Fix("X2", "gradient clipping", "clip the gradient's norm just above its typical size (C1-C3)",
         "04_gradient_clipping"),
-    Fix("X3", "another optimizer", "Adam sometimes manages what Momentum cannot", "01_update_rules"),
+    Fix("X3", "another optimizer", "Adam sometimes manages what Momentum cannot", "06_other_fixes"),
     Fix("X4", "best practices of the architecture", "residual connections, normalisation and the best "
         "initialisation, where one is missing; not Norm(x + f(x))", "03b_norm_placement"),
     Fix("X5", "residual branches that start at 0", "multiply each by a learnt number that is 0 at first "
         "(ReZero)", "03b_norm_placement"),
-    Fix("X6", "a lower learning rate", "as a last resort", "02_find_the_edge"),
+    Fix("X6", "a lower learning rate", "as a last resort", "06_other_fixes"),
 )  # fmt: skip
 _BY_CLAUSE = {fix.clause: fix for fix in FIXES}
 
