@@ -13,7 +13,7 @@ A layer has
 and for products with the Hessian the R-operator's two passes (Pearlmutter 1994), where r_x stands for R{x},
 the derivative of x as θ moves along a direction v, so that r_weights are v's own:
 
-    linearise(weights, memory, d_output, gradients) -> d_h, point    the backward pass, and what these need:
+    linearise(weights, memory, d_output) -> d_h, point    the backward pass, and what these need of both:
     r_forward(weights, r_weights, point, r_h) -> r_output, r_memory
     r_backward(weights, r_weights, point, r_memory, r_d_output, r_gradients) -> r_d_h
 
@@ -50,9 +50,7 @@ class Layer(Protocol):
 
     def backward(self, weights: Weights, memory: Any, d_output: Array, gradients: Weights) -> Array: ...
 
-    def linearise(
-        self, weights: Weights, memory: Any, d_output: Array, gradients: Weights
-    ) -> tuple[Array, Any]: ...
+    def linearise(self, weights: Weights, memory: Any, d_output: Array) -> tuple[Array, Any]: ...
 
     def r_forward(
         self, weights: Weights, r_weights: Weights, point: Any, r_h: Array
@@ -102,10 +100,8 @@ class Dense:
         if self.bias:
             np.matmul(_ones(1, d_output.shape[-2], d_output.dtype), d_output, out=gradients[1])
 
-    def linearise(
-        self, weights: Weights, memory: Any, d_output: Array, gradients: Weights
-    ) -> tuple[Array, Any]:
-        return self.backward(weights, memory, d_output, gradients), (memory, d_output)
+    def linearise(self, weights: Weights, memory: Any, d_output: Array) -> tuple[Array, Any]:
+        return d_output @ weights[0].mT, (memory, d_output)
 
     def r_forward(self, weights: Weights, r_weights: Weights, point: Any, r_h: Array) -> tuple[Array, Any]:
         h, _ = point
@@ -151,9 +147,7 @@ class ReLU(Parameterless):
     def backward(self, weights: Weights, memory: Any, d_output: Array, gradients: Weights) -> Array:
         return d_output * (memory > 0)
 
-    def linearise(
-        self, weights: Weights, memory: Any, d_output: Array, gradients: Weights
-    ) -> tuple[Array, Any]:
+    def linearise(self, weights: Weights, memory: Any, d_output: Array) -> tuple[Array, Any]:
         slope = (memory > 0).astype(d_output.dtype)
         return d_output * slope, slope
 
@@ -182,9 +176,7 @@ class Tanh(Parameterless):
     def backward(self, weights: Weights, memory: Any, d_output: Array, gradients: Weights) -> Array:
         return d_output * (1 - memory**2)
 
-    def linearise(
-        self, weights: Weights, memory: Any, d_output: Array, gradients: Weights
-    ) -> tuple[Array, Any]:
+    def linearise(self, weights: Weights, memory: Any, d_output: Array) -> tuple[Array, Any]:
         slope = 1 - memory**2
         bend = -2 * memory * slope * d_output
         return d_output * slope, (slope, bend)
@@ -237,15 +229,17 @@ class LayerNorm:
         np.matmul(ones, d_output, out=gradients[1])
         d_normalised = d_output * weights[0]
         along = self._mean(d_normalised * normalised)
+        return self._d_h(memory, d_normalised, along)
+
+    def _d_h(self, memory: Any, d_normalised: Array, along: Array) -> Array:
+        normalised, inverse_deviation = memory
         return inverse_deviation * (d_normalised - self._mean(d_normalised) - normalised * along)
 
-    def linearise(
-        self, weights: Weights, memory: Any, d_output: Array, gradients: Weights
-    ) -> tuple[Array, Any]:
+    def linearise(self, weights: Weights, memory: Any, d_output: Array) -> tuple[Array, Any]:
         normalised, inverse_deviation = memory
         d_normalised = d_output * weights[0]
         along = self._mean(d_normalised * normalised)
-        d_h = self.backward(weights, memory, d_output, gradients)
+        d_h = self._d_h(memory, d_normalised, along)
         return d_h, (normalised, inverse_deviation, d_output, d_normalised, along, d_h)
 
     def r_forward(self, weights: Weights, r_weights: Weights, point: Any, r_h: Array) -> tuple[Array, Any]:
@@ -295,10 +289,8 @@ class Scale:
         gradients[0][...] = (d_output * memory).sum(axis=(-2, -1), keepdims=True)
         return weights[0] * d_output
 
-    def linearise(
-        self, weights: Weights, memory: Any, d_output: Array, gradients: Weights
-    ) -> tuple[Array, Any]:
-        return self.backward(weights, memory, d_output, gradients), (memory, d_output)
+    def linearise(self, weights: Weights, memory: Any, d_output: Array) -> tuple[Array, Any]:
+        return weights[0] * d_output, (memory, d_output)
 
     def r_forward(self, weights: Weights, r_weights: Weights, point: Any, r_h: Array) -> tuple[Array, Any]:
         h, _ = point
@@ -344,13 +336,11 @@ class Sequential:
             d_output = layer.backward(weights[part], remembered, d_output, gradients[part])
         return d_output
 
-    def linearise(
-        self, weights: Weights, memory: Any, d_output: Array, gradients: Weights
-    ) -> tuple[Array, Any]:
+    def linearise(self, weights: Weights, memory: Any, d_output: Array) -> tuple[Array, Any]:
         points = []
         steps = zip(self.layers, self._parts, memory, strict=True)
         for layer, part, remembered in reversed(list(steps)):
-            d_output, point = layer.linearise(weights[part], remembered, d_output, gradients[part])
+            d_output, point = layer.linearise(weights[part], remembered, d_output)
             points.append(point)
         return d_output, points[::-1]
 
@@ -388,10 +378,8 @@ class Residual(Sequential):
     def backward(self, weights: Weights, memory: Any, d_output: Array, gradients: Weights) -> Array:
         return d_output + super().backward(weights, memory, d_output, gradients)
 
-    def linearise(
-        self, weights: Weights, memory: Any, d_output: Array, gradients: Weights
-    ) -> tuple[Array, Any]:
-        d_branch, points = super().linearise(weights, memory, d_output, gradients)
+    def linearise(self, weights: Weights, memory: Any, d_output: Array) -> tuple[Array, Any]:
+        d_branch, points = super().linearise(weights, memory, d_output)
         return d_output + d_branch, points
 
     def r_forward(self, weights: Weights, r_weights: Weights, point: Any, r_h: Array) -> tuple[Array, Any]:

@@ -100,8 +100,7 @@ class Network:
         h, data = self.first.forward(weights[:split], images)
         output, memory = self.rest.forward(weights[split:], h)
         d_output, loss_point = loss.linearise(output, targets)
-        unused = self.weights(np.empty_like(theta))
-        _, point = self.rest.linearise(weights[split:], memory, d_output, unused[split:])
+        _, point = self.rest.linearise(weights[split:], memory, d_output)
 
         def product(direction: Array) -> Array:
             r_gradient = np.empty_like(theta)
