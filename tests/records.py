@@ -4,8 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from stability_ref import clipping_recipes, norm_recipes, recipes
+from stability_ref import clipping_recipes, fixes_recipes, norm_recipes, recipes
 from stability_ref.diagnosis import Log, diagnose, find_warmup
+from stability_ref.fixes_recipes import applies
+from stability_ref.fixes_trials import RATES, Outcome
 from stability_ref.norm_recipes import LOW_RATES, WITH_WARMUP, WITHOUT_NORM
 from stability_ref.problems import Quadratic
 from stability_ref.schedules import constant, prepend_warmup
@@ -208,3 +210,28 @@ def spikes():
         "clipped": one_trial(norms * 1.1, falling),
         "clipped harder": one_trial(norms * 1.2, falling / 2),
     }
+
+
+def fixes():
+    """Every fix on every network of lesson 06: three seeds, each fix's errors and usable rates its own."""
+    sick = [(net, fix) for net in fixes_recipes.SICK for fix in fixes_recipes.FIXES]
+    compared = [(net, fix) for net in fixes_recipes.COMPARED for fix in fixes_recipes.FOR_X3]
+    pairs = [(net, fix) for net, fix in sick + compared if applies(net, fixes_recipes.FIXES[fix])]
+    return [_fixed(*pair, place) for place, pair in enumerate(pairs)]
+
+
+def _fixed(net, fix, place):
+    """A valley of errors, whose lowest rate and depth depend on the place; beyond it all is lost."""
+    low, end = 4 + place % 7, 7 + place % 10
+    valley = 0.02 + 0.005 * (place % 5) + 0.03 * abs(np.arange(len(RATES)) - low)
+    errors = np.outer([0.9, 1.0, 1.2], np.where(np.arange(len(RATES)) < end, valley, 0.9))
+    errors[2, end - 1] = 0.9  # the third seed is lost earlier
+    return Outcome(net, fix, RATES, errors, np.minimum(1.1 * errors, 1))
+
+
+def fixed_run(rate, final, spike=0.0):
+    """A run of lesson 06's slider with that final error; its loss rises to the spike."""
+    steps = np.arange(fixes_recipes.STEPS)
+    loss = 2.3 * np.exp(-steps / 60) + spike * (abs(steps - 9) < 4)
+    values = {"loss": loss[None, None], "test_error": np.full((1, 1, 1), final)}
+    return made([rate], fixes_recipes.STEPS, **values)
