@@ -173,7 +173,7 @@ class LiveFix:
         (self._cross,) = axes.plot([], [], "x", **cross, label="_this run fails")
         axes.axhline(TRAINED, color="0.5", linestyle=":", lw=1.2, label="trains below this")
         axes.set(title="Test error", xlabel="Base learning rate", ylabel="Test error")
-        axes.set(xscale="log", yscale="log", xlim=_PICTURE, ylim=(0.008, 1.5))
+        axes.set(xscale="log", yscale="log", xlim=_PICTURE, ylim=(0.002, 1.5))
         axes.legend(loc="lower left", fontsize=9)
 
     def _draw_loss(self, axes: Axes) -> None:

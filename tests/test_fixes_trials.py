@@ -9,7 +9,6 @@ from claims import most, nearly_all
 from experiments import fix_runs
 from stability_ref import fixes_tables, fixes_trials
 from stability_ref.diagnosis.one_run import EARLY, MID
-from stability_ref.diagnosis.sweep import at_the_edge
 from stability_ref.fixes_recipes import (
     ALONE,
     COMPARED,
@@ -27,7 +26,7 @@ from stability_ref.fixes_recipes import (
 from stability_ref.fixes_trials import RATES, Outcome
 from stability_ref.problems import DigitsProblem, load_digits
 
-FEW = 2.0 ** np.arange(-13, 3, 2)  # every other rate: enough for an order
+FEW = 2.0 ** np.arange(-11, 0, 2)  # enough for an order
 STORED_SEEDS = 5
 HELD_BACK = ("no norm", "post-norm", "bad batches")
 
@@ -68,11 +67,10 @@ def test_without_a_norm_every_fix_makes_higher_rates_usable(no_norm):
         assert nearly_all(errors(no_norm, fix) < errors(no_norm, ALONE))
 
 
-def test_there_the_root_is_worth_more_than_the_symptom(no_norm):
-    """X4 before X1 and X2: the usual start and the norm leave lower errors than warmup or clipping."""
+def test_there_the_cause_is_worth_more_than_the_symptom(no_norm):
+    """X4 before X1: the usual start and the norm leave lower errors than warmup."""
     for cure in ("usual start", "pre-norm"):
-        for remedy in ("warmup", "clipping"):
-            assert most(errors(no_norm, cure) < errors(no_norm, remedy))
+        assert nearly_all(errors(no_norm, cure) < errors(no_norm, "warmup"))
 
 
 def test_there_clipping_reaches_further_than_warmup(no_norm):
@@ -167,18 +165,20 @@ def test_removing_the_norm_is_no_fix(stored):
 
 @pytest.mark.parametrize("net", SICK)
 def test_only_the_sick_twin_is_not_held_back(stored, net):
-    """D9: its best rate lies far below the first unstable one, and no fix gains a point of error."""
-    alone = stored[net, ALONE]
-    edge = at_the_edge(RATES, alone.validation.mean(axis=0), feasible=alone.trains.all(axis=0))
-    assert edge == (net in HELD_BACK)
-    gains = [np.median(alone.best_errors) - np.median(stored[net, fix].best_errors) for fix in ("clipping",)]
-    assert (max(gains) > 0.02) == (net in HELD_BACK)
+    """D9: elsewhere clipping lowers the error by more than two points, there by less than one."""
+    gain = np.median(stored[net, ALONE].best_errors) - np.median(stored[net, "clipping"].best_errors)
+    assert gain > 0.02 if net in HELD_BACK else abs(gain) < 0.01
+
+
+@pytest.mark.parametrize("fix", ["warmup", "clipping", "Adam", "x + Norm(f(x))"])
+def test_the_twin_s_usable_rates_grow_all_the_same(stored, fix):
+    assert nearly_all(stored["sick twin", fix].highest > stored["sick twin", ALONE].highest)
 
 
 # --- How they were made -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("net", SICK)
+@pytest.mark.parametrize("net", ["bad batches"])
 def test_thresholds_are_those_of_clause_c3(net):
     assert fixes_trials.loose_threshold(net, range(10)) == pytest.approx(SICK[net].threshold, rel=0.1)
 
@@ -252,12 +252,10 @@ def test_the_order_of_a_pair_does_not_matter_and_nothing_added_changes_nothing()
 
 
 def test_a_fix_changes_the_network_as_it_says():
-    def blocks(net, fix):
-        return [type(layer).__name__ for layer in problem_of(net, FIXES[fix]).network.layers]
-
-    assert blocks("no norm", "warmup") == blocks("no norm", ALONE)
-    assert blocks("no norm", "pre-norm").count("LayerNorm") == 1  # the final one, behind the blocks
-    assert blocks("post-norm", ALONE).count("LayerNorm") == 8
+    sizes = {fix: problem_of("no norm", FIXES[fix]).size for fix in (ALONE, "warmup", "pre-norm", "ReZero")}
+    assert sizes["warmup"] == sizes[ALONE]
+    assert sizes["pre-norm"] == sizes[ALONE] + 13 * 64  # twelve norms and the final one
+    assert sizes["ReZero"] == sizes[ALONE] + 12
     usual, sick = (problem_of("post-norm", FIXES[fix]).initial(0) for fix in ("usual start", ALONE))
     np.testing.assert_allclose(12 * usual[-330:-10], sick[-330:-10], rtol=1e-6)  # the head's weights
 
