@@ -10,6 +10,7 @@ WARMUP = "stability_ref/warmup_figures.py"
 NORM = "stability_ref/norm_figures.py"
 CLIPPING = "stability_ref/clipping_figures.py"
 BATCH = "stability_ref/batch_figures.py"
+FIXES = "stability_ref/fixes_figures.py"
 RULES = "stability_ref/rule_figures.py"
 START = "stability_ref/start_figures.py"
 STYLE = "stability_ref/figure_style.py"
@@ -293,6 +294,35 @@ FAULTS = {
         "(([2 * size], [steps]) if arrives else ([], []))",
         "07_batch_size",
     ),
+    # Lesson 06
+    "one seed's range of usable rates for the median's": drawing(
+        FIXES,
+        "what_each_buys",
+        "highest, span = np.median(one.highest), np.median(one.span)",
+        "highest, span = one.highest[2], one.span[2]",
+        "06_other_fixes",
+    ),
+    "the error at the highest rate, not at the best": drawing(
+        FIXES,
+        "what_each_buys",
+        "median = np.median(one.best_errors)",
+        "median = np.median(one.test[:, -1])",
+        "06_other_fixes",
+    ),
+    "Adam's curve under the name of Momentum": drawing(
+        FIXES,
+        "momentum_or_adam",
+        "if one := named.get((net, fix)):",
+        'if one := named.get((net, fix if fix != ALONE else "Adam")):',
+        "06_other_fixes",
+    ),
+    "the slider's sweep of the fix drawn as that without": drawing(
+        FIXES,
+        "LiveFix",
+        "((self._alone, [ALONE]), (self._with_fix, names))",
+        "((self._alone, names), (self._with_fix, [ALONE]))",
+        "06_other_fixes",
+    ),
     # Lessons 01 and 08, and the sliders
     "x and y swapped": drawing(
         RULES, "paths", "x, y = trace.theta.T", "y, x = trace.theta.T", "01_update_rules"
@@ -315,6 +345,20 @@ FAULTS = {
         None,
     ),
     # Code that computes
+    "a pair that forgets to clip": computing(
+        "stability_ref/fixes_recipes.py",
+        "        one.clip or other.clip,\n",
+        "        one.clip and other.clip,\n",
+        None,
+        "tests/test_fixes_trials.py",
+    ),
+    "a rate chosen at which one seed breaks": computing(
+        "stability_ref/fixes_trials.py",
+        "return int(self.validation.mean(axis=0).argmin())",
+        "return int(np.median(self.validation, axis=0).argmin())",
+        None,
+        "tests/test_fixes_trials.py",
+    ),
     "no momentum": computing(
         "stability_ref/updates.py",
         "    (v,) = state\n    v = gamma * v + g\n    theta = theta - eta * v\n",

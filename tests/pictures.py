@@ -20,11 +20,13 @@ from stability_ref import (
     diagnosis_figures,
     edge_figures,
     figures,
+    fixes_figures,
     norm_figures,
     rule_figures,
     start_figures,
     warmup_figures,
 )
+from stability_ref.fixes_recipes import ALONE, SICK
 from stability_ref.problems import Quadratic, Rosenbrock
 from stability_ref.schedules import constant
 from stability_ref.training import trace
@@ -103,6 +105,22 @@ def live_batch():
     return live.figure
 
 
+def live_fix():
+    live = fixes_figures.LiveFix(records.fixes())
+    for pair, run in (
+        (("clipping", ALONE), records.fixed_run(1 / 64, 0.05)),
+        (("warmup", "Adam"), records.fixed_run(1 / 32, 0.5, spike=40)),
+    ):
+        live.begin()
+        live.choose("no norm", *pair)
+        live.finish(run)
+    return live.figure
+
+
+def what_each_buys():
+    return fixes_figures.what_each_buys([one for one in records.fixes() if one.net in SICK])
+
+
 PICTURES = {
     "figures.figure_4": lambda: figures.figure_4(records.figure_4()),
     "figures.figure_5": lambda: figures.figure_5(records.figure_5()),
@@ -120,6 +138,9 @@ PICTURES = {
     "batch_figures.steps_to_target": lambda: batch_figures.steps_to_target(records.batch_sweep()),
     "batch_figures.regularisation": lambda: batch_figures.regularisation(records.penalised()),
     "batch_figures.LiveBatch": live_batch,
+    "fixes_figures.what_each_buys": what_each_buys,
+    "fixes_figures.momentum_or_adam": lambda: fixes_figures.momentum_or_adam(records.fixes()),
+    "fixes_figures.LiveFix": live_fix,
     "edge_figures.figure_7a": lambda: edge_figures.figure_7a(records.figure_7a()),
     "edge_figures.figure_7b": lambda: edge_figures.figure_7b(records.figure_7b()),
     "edge_figures.curves_above": lambda: edge_figures.curves_above(

@@ -4,9 +4,11 @@ import dataclasses
 
 import numpy as np
 
-from stability_ref import batch_recipes, clipping_recipes, norm_recipes, recipes
-from stability_ref.batch_recipes import BATCH_SIZES, NOISY_BATCH_SIZES, PENALTIES, RATES
+from stability_ref import batch_recipes, clipping_recipes, fixes_recipes, norm_recipes, recipes
+from stability_ref.batch_recipes import BATCH_SIZES, NOISY_BATCH_SIZES, PENALTIES
 from stability_ref.diagnosis import Log, diagnose, find_warmup
+from stability_ref.fixes_recipes import applies
+from stability_ref.fixes_trials import RATES, Outcome
 from stability_ref.norm_recipes import LOW_RATES, WITH_WARMUP, WITHOUT_NORM
 from stability_ref.problems import Quadratic
 from stability_ref.schedules import constant, prepend_warmup
@@ -213,7 +215,7 @@ def spikes():
 
 def batch_sweep():
     """Three seeds; the best rate is a 64th of the batch size and at most 1, higher ones never arrive."""
-    seed, size, rate = np.arange(3)[:, None, None], np.array(BATCH_SIZES)[:, None], RATES
+    seed, size, rate = np.arange(3)[:, None, None], np.array(BATCH_SIZES)[:, None], batch_recipes.RATES
     best = np.minimum(size / 64, 1)
     too_high = rate > best
     steps = np.where(too_high, np.inf, np.round((1 + seed) * 10 / rate))
@@ -235,3 +237,28 @@ def one_batch_run(batch_size, rate, falls_to):
     record = made([rate], steps, evaluate_every=batch_recipes.resolution(batch_size))
     error = falls_to + (0.9 - falls_to) * np.exp(-record.evaluated_at * rate / 8)
     return dataclasses.replace(record, test_error=error[None, None])
+
+
+def fixes():
+    """Every fix on every network of lesson 06: three seeds, each fix's errors and usable rates its own."""
+    sick = [(net, fix) for net in fixes_recipes.SICK for fix in fixes_recipes.FIXES]
+    compared = [(net, fix) for net in fixes_recipes.COMPARED for fix in fixes_recipes.FOR_X3]
+    pairs = [(net, fix) for net, fix in sick + compared if applies(net, fixes_recipes.FIXES[fix])]
+    return [_fixed(*pair, place) for place, pair in enumerate(pairs)]
+
+
+def _fixed(net, fix, place):
+    """A valley of errors, whose lowest rate and depth depend on the place; beyond it all is lost."""
+    low, end = 4 + place % 7, 7 + place % 10
+    valley = 0.02 + 0.005 * (place % 5) + 0.03 * abs(np.arange(len(RATES)) - low)
+    errors = np.outer([0.9, 1.0, 1.2], np.where(np.arange(len(RATES)) < end, valley, 0.9))
+    errors[2, end - 1] = 0.9  # the third seed is lost earlier
+    return Outcome(net, fix, RATES, errors, np.minimum(1.1 * errors, 1))
+
+
+def fixed_run(rate, final, spike=0.0):
+    """A run of lesson 06's slider with that final error; its loss rises to the spike."""
+    steps = np.arange(fixes_recipes.STEPS)
+    loss = 2.3 * np.exp(-steps / 60) + spike * (abs(steps - 9) < 4)
+    values = {"loss": loss[None, None], "test_error": np.full((1, 1, 1), final)}
+    return made([rate], fixes_recipes.STEPS, **values)
