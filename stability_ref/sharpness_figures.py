@@ -27,7 +27,7 @@ _GREEK = {"gamma": "γ", "rho": "ρ"}
 _EDGE: dict[str, Any] = {"linestyle": (0, (5, 3)), "linewidth": 1.2}
 _LIMITS = {"rmsprop": (3.0, 1e4), "adam": (1e3, 3e4), "nadam": (1e3, 3e4)}
 _ALIKE = (2.5, 14.0)  # the limits of the rules without a preconditioner
-_TOP_LOSS, _TOP_SHARPNESS = 100.0, 100.0  # of the live figure and of the warmups
+TOP = 100.0  # of loss and sharpness: what is above it has left the picture
 _CROSS: dict[str, Any] = {"color": COLOURS[2], "marker": "x", "markersize": 12, "mew": 3, "linestyle": "none"}
 
 
@@ -58,7 +58,7 @@ def _rise(axes: Axes, rule: str, measured: Sharpness) -> None:
         band = axes.fill_between(at, low, high, color=colour, alpha=0.2, linewidth=0)
         name = f"{'α' if rule in ('adam', 'nadam') else 'η'} = {rate:g}"
         (line,) = axes.plot(at, values[0, place], color=colour, linestyle=LINE_STYLES[place], label=name)
-        mark_unstable(band, unstable[:, place].any(axis=0))
+        mark_unstable(band, np.any(unstable[:, place], axis=0))
         mark_unstable(line, unstable[0, place])
         edge = measured.edge[0, place, -1]
         axes.plot(at[[0, -1]], [edge, edge], color=colour, **_EDGE, label=f"_edge of {rate:g}")
@@ -105,27 +105,32 @@ def warmup_figure(measured: Mapping[int, Sharpness]) -> Figure:
             loss = one.record.loss[0, 0]
             everything = np.arange(len(loss))
             crossed = _near_the_edge(ratio(one)[0, 0])
-            _until_the_top(above, everything, loss, everything >= _first(one.at, crossed), _TOP_LOSS)
-            _until_the_top(below, one.at, one.value[0, 0], crossed, _TOP_SHARPNESS)
+            _until_the_top(above, everything, loss, everything >= _first(one.at, crossed))
+            _until_the_top(below, one.at, one.value[0, 0], crossed)
             below.plot(one.at, one.edge[0, 0], color="0.3", **_EDGE, label="edge 2/η")
             for axes in (above, below):
                 axes.axvline(steps, color="0.5", linewidth=1, linestyle=":", label="warmup ends")
                 axes.set(yscale="log", xlim=(0, len(loss)))
-            above.set(title=f"{steps} steps of warmup", ylim=(0.02, _TOP_LOSS))
-            below.set(xlabel="Global step", ylim=(1.5, _TOP_SHARPNESS))
+            above.set(title=f"{steps} steps of warmup", ylim=(0.02, TOP))
+            below.set(xlabel="Global step", ylim=(1.5, TOP))
         panels[0, 0].set_ylabel("Training loss")
         panels[1, 0].set_ylabel("Sharpness")
         panels[1, 0].legend(loc="lower left")
     return figure
 
 
-def _until_the_top(axes: Axes, x: Array, y: Array, unstable: Array, top: float) -> None:
+def _until_the_top(axes: Axes, x: Array, y: Array, unstable: Array) -> None:
     """A line up to where it leaves the picture, and a cross there."""
-    gone = np.flatnonzero(~(y <= top))[:1]
-    end = int(gone[0]) if gone.size else len(y)
+    end, gone = _gone(y)
     (line,) = axes.plot(x[:end], y[:end], color=COLOURS[0], label="this run")
-    mark_unstable(line, unstable[:end])
-    axes.plot(x[gone], np.full(gone.shape, 0.7 * top), **_CROSS, label="_leaves the picture")
+    mark_unstable(line, unstable[:end], TOP)
+    axes.plot(x[gone], np.full(gone.shape, 0.7 * TOP), **_CROSS, label="_leaves the picture")
+
+
+def _gone(y: Array) -> tuple[int, Array]:
+    """How many points to draw, the first one above the top included, and the places of that one, if any."""
+    gone = np.flatnonzero(~(y <= TOP))[:1]
+    return (int(gone[0]) + 1 if gone.size else len(y)), gone
 
 
 def below_the_edge(batches: Mapping[int, Sharpness], momentum: Sharpness) -> Figure:
@@ -169,8 +174,8 @@ class LiveCatapult:
             )
             (self._edge,) = below.plot([], [], color="0.3", **_EDGE, label="edge 2/η")
             self._crosses = [axes.plot([], [], **_CROSS, label="diverged")[0] for axes in (above, below)]
-            above.set(title="Training loss", ylabel="Training loss", ylim=(0.01, _TOP_LOSS))
-            below.set(title="Sharpness", ylabel="Sharpness", xlabel="Global step", ylim=(1, _TOP_SHARPNESS))
+            above.set(title="Training loss", ylabel="Training loss", ylim=(0.01, TOP))
+            below.set(title="Sharpness", ylabel="Sharpness", xlabel="Global step", ylim=(1, TOP))
             for axes in (above, below):
                 axes.axvline(RAISED_AT, color="0.5", linewidth=1, linestyle=":", label="the rate is raised")
                 axes.set(yscale="log", xlim=(0, RAISED_STEPS))
@@ -185,15 +190,15 @@ class LiveCatapult:
         """Let the last finished run become the grey one."""
         for line, (x, y, unstable) in zip(self._before, self._finished, strict=True):
             line.set_data(x, y)
-            mark_unstable(line, unstable)
+            mark_unstable(line, unstable, TOP)
 
     def fill(self, record: Record) -> None:
         """Draw the loss of what is recorded so far of a single trial, and the edge of the whole run."""
         done = int(record.steps_done[0, 0])
         steps = np.arange(record.rate.shape[-1])
         self._edge.set_data(steps, EDGES["sgd"](record.rate[0]))
-        self._draw(0, steps[:done], record.loss[0, 0, :done], np.full(done, True), _TOP_LOSS)
-        self._draw(1, steps[:0], steps[:0], np.full(0, True), _TOP_SHARPNESS)
+        self._draw(0, steps[:done], record.loss[0, 0, :done], np.full(done, True))
+        self._draw(1, steps[:0], steps[:0], np.full(0, True))
 
     def finish(self, measured: Sharpness) -> str:
         """Draw the whole run; returns what came of it, in sentences."""
@@ -203,28 +208,28 @@ class LiveCatapult:
             return "The run was stopped."
         crossed = _near_the_edge(ratio(measured)[0, 0])
         steps = np.arange(record.loss.shape[-1])
-        self._draw(0, steps, record.loss[0, 0], steps >= _first(measured.at, crossed), _TOP_LOSS)
-        self._draw(1, measured.at, measured.value[0, 0], crossed, _TOP_SHARPNESS)
+        self._draw(0, steps, record.loss[0, 0], steps >= _first(measured.at, crossed))
+        self._draw(1, measured.at, measured.value[0, 0], crossed)
         self._finished = self._drawn.copy()
         return self._sentence(measured)
 
-    def _draw(self, panel: int, x: Array, y: Array, unstable: Array, top: float) -> None:
-        self._now[panel].set_data(x, y)
-        mark_unstable(self._now[panel], unstable, top)
-        gone = np.flatnonzero(~(y <= top))[:1]
-        self._crosses[panel].set_data(x[gone], np.full(gone.shape, 0.7 * top))
-        self._drawn[panel] = (x, y, unstable)
+    def _draw(self, panel: int, x: Array, y: Array, unstable: Array) -> None:
+        end, gone = _gone(y)
+        self._drawn[panel] = x[:end], y[:end], unstable[:end]
+        self._now[panel].set_data(x[:end], y[:end])
+        mark_unstable(self._now[panel], unstable[:end], TOP)
+        self._crosses[panel].set_data(x[gone], np.full(gone.shape, 0.7 * TOP))
 
     def _sentence(self, measured: Sharpness) -> str:
         rate = measured.record.rate[0]
         seen = sharpness_recipes.catapult(measured)
         name = f"Rate {rate[0]:.3g}, from step {RAISED_AT} on {rate[-1]:.3g}: the sharpness there is"
-        name += f" {seen.before[0]:.2g} of the new edge"
+        name += f" {seen.before[0]:.2g} times the new edge"
         if not np.isfinite(seen.end[0]):
             return f"{name}, and the run diverges."
         return (
-            f"{name}; afterwards the loss rises to {seen.jump[0]:.2g} of what it was and ends at "
-            f"{seen.end[0]:.2g} of it, and the sharpness falls to {seen.lowest[0]:.2g} of the new edge."
+            f"{name}; afterwards the loss rises to {seen.jump[0]:.2g} times what it was and ends "
+            f"at {seen.end[0]:.2g} times, and the sharpness falls to {seen.lowest[0]:.2g} times the new edge."
         )
 
 

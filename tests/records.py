@@ -274,7 +274,5 @@ def raised(factor, rate=0.3):
     value = np.where(at <= 160, 3.7 + at / 30, 0.95 * 2 / (factor * rate))
     if factor > 2.4:
         loss, value = np.where(steps > 160, 1e9, loss), np.where(at > 160, np.nan, value)
-    record = dataclasses.replace(
-        made(rate, len(steps)), rate=rates[None], loss=loss[None, None], steps_done=np.full((1, 1), len(steps))
-    )
+    record = made(rate, len(steps), rate=rates[None], loss=loss[None, None])
     return Sharpness(at, value[None, None], edge[None, None], record, 5.0)

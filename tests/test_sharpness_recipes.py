@@ -46,7 +46,7 @@ def test_figure_e_has_all_six_rules(hovering):
 
 @pytest.mark.parametrize("rule", SETTINGS)
 def test_the_sharpness_starts_below_the_edge_and_ends_on_it(hovering, rule):
-    """Playbook E: at every rate it hovers within a tenth or so of the edge; at the lowest one it rises to it."""
+    """Playbook E: at every rate it hovers within a tenth or so of the edge; at the lowest it rises to it."""
     late, share = late_ratio(hovering[rule]), ratio(hovering[rule])
     assert nearly_all((late > 0.9) & (late < 1.15))
     assert (share[:, 0, 0] < 0.75).all()
@@ -73,7 +73,7 @@ def test_it_overshoots_before_it_turns_round(hovering):
 
 
 def test_doubling_the_rate_makes_a_catapult(seeds):
-    """The loss jumps, the sharpness falls to the new edge, the loss falls further than it was (playbook E)."""
+    """The loss jumps, the sharpness falls to the new edge, the loss falls below what it was (playbook E)."""
     seen = catapult(sharpness_recipes.raised(seeds))
     assert (seen.before > 1.4).all()
     assert nearly_all(seen.jump > 3)
