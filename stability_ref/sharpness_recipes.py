@@ -51,19 +51,25 @@ TRAINED = 0.2  # a test error below this: the net has learnt the digits
 
 BATCH_SIZES = (8, 20, 50, 100, EXAMPLES)
 BATCH_RATE, BATCH_STEPS, BATCH_EVERY = 0.3, 600, 30
-MOMENTUM_RATES = (0.1, 0.2, 0.4)  # with γ = 0.9
+MOMENTUM_RATES = (0.1, 0.2, 0.4, 0.6)  # with γ = 0.9
 
 
-def net(gain: float = GAIN, head_gain: float = 1.0, batch_size: int | None = None) -> DigitsProblem:
+def net(
+    gain: float = GAIN,
+    head_gain: float = 1.0,
+    batch_size: int | None = None,
+    loss: str = "squared_error",
+) -> DigitsProblem:
     """A tanh network 64-32-32-10 with the squared error on 200 digits, all of them at every step.
 
-    The squared error, because with cross-entropy the sharpness falls again as soon as the digits are learnt:
-    certain answers have no curvature. Tanh, because its Hessian is smooth.
+    The squared error, because with cross-entropy the sharpness falls as soon as the digits are learnt, see
+    `cross_entropy`. Tanh, because its Hessian is smooth.
 
     Args:
         gain: multiplies the initial weights of all layers but the head.
         head_gain: multiplies those of the head.
         batch_size: images in a batch; None is gradient descent, on all 200.
+        loss: squared_error or cross_entropy.
 
     Raises:
         ValueError: naming the argument that is wrong.
@@ -77,7 +83,7 @@ def net(gain: float = GAIN, head_gain: float = 1.0, batch_size: int | None = Non
         blocks=1,
         width=32,
         activation="tanh",
-        loss="squared_error",
+        loss=loss,
         gain=gain,
         head_gain=head_gain,
         batch_size=batch_size,
@@ -227,8 +233,20 @@ def minibatches(seeds: Sequence[int], on_step: OnStep | None = None) -> dict[int
 
 
 def large_momentum(seeds: Sequence[int], on_step: OnStep | None = None) -> Sharpness:
-    """Heavy-ball momentum with γ = 0.9, a setting for each of `MOMENTUM_RATES`. Raises as `figure_e`."""
+    """Momentum with γ = 0.9, a setting for each of `MOMENTUM_RATES`: the loss is gone too soon (playbook E).
+
+    The sharpness rises while there is something to learn. Raises as `figure_e`.
+    """
     return _measured(net(), "momentum", constant(np.array(MOMENTUM_RATES)), STEPS, seeds, on_step, every=30)
+
+
+def cross_entropy(seeds: Sequence[int], on_step: OnStep | None = None) -> Sharpness:
+    """Gradient descent at Figure E's lowest rate with the other loss: no edge is seen. Raises as `figure_e`.
+
+    An answer that is nearly certain has hardly any curvature: the softmax's own Hessian vanishes with it.
+    """
+    rate = SETTINGS["sgd"].rates[0]
+    return _measured(net(loss="cross_entropy"), "sgd", constant(rate), STEPS, seeds, on_step, every=30)
 
 
 def _measured(

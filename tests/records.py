@@ -253,7 +253,7 @@ def below():
         size: _share_of_the_edge([0.3], [share])
         for size, share in zip(sharpness_recipes.BATCH_SIZES, (0.4, 0.7, 0.95, 1.0, 1.02), strict=True)
     }
-    return batches, _share_of_the_edge(sharpness_recipes.MOMENTUM_RATES, [0.3, 0.5, 0.8])
+    return batches, _share_of_the_edge(sharpness_recipes.MOMENTUM_RATES, [0.3, 0.5, 0.8, 0.85])
 
 
 def _share_of_the_edge(rates, shares):

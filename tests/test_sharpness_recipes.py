@@ -5,6 +5,8 @@ import pytest
 from claims import most, nearly_all, starts_no_further_run
 
 from stability_ref import sharpness_recipes
+from stability_ref.schedules import constant
+from stability_ref.sharpness import along_run
 from stability_ref.sharpness_recipes import (
     BATCH_SIZES,
     LONG,
@@ -134,11 +136,31 @@ def test_the_smaller_the_batch_the_further_below_the_edge(seeds):
 
 
 def test_strong_momentum_stays_below_its_edge(seeds):
-    late = late_ratio(sharpness_recipes.large_momentum(seeds))
+    """The loss is nearly gone when the sharpness has not yet arrived, and then it hardly rises any more."""
+    measured = sharpness_recipes.large_momentum(seeds)
+    late, loss = late_ratio(measured), measured.record.loss
     assert late.shape[1] == len(MOMENTUM_RATES)
     assert (late[:, :2] < 0.8).all()
     assert most(late[:, 2] < 1)
-    assert (np.diff(np.median(late, axis=0)) > 0).all()
+    assert nearly_all(late[:, 3] < 1)
+    assert (loss[:, 1:, -1] < 0.02 * loss[:, 1:, 0]).all()
+    last_quarter = measured.value[:, 1:, -1] / measured.value[:, 1:, -len(measured.at) // 4]
+    assert nearly_all(last_quarter < 1.1)
+
+
+def test_with_the_usual_rho_rmsprop_hovers_higher(hovering, seeds):
+    """P, with a shorter memory, is less still than the formula has it."""
+    rate, net = SETTINGS["rmsprop"].rates[0], sharpness_recipes.net()
+    measured = along_run(net, "rmsprop", constant(rate), STEPS, every=20, seeds=seeds, tolerance=1e-3)
+    usual, longer = late_ratio(measured)[:, 0], late_ratio(hovering["rmsprop"])[:, 0]
+    assert nearly_all((usual > 1.0) & (usual < 1.25))
+    assert most(usual > longer)
+
+
+def test_with_cross_entropy_there_is_no_edge_to_be_seen(seeds):
+    measured = sharpness_recipes.cross_entropy(seeds)
+    assert (late_ratio(measured) < 0.1).all()
+    assert (measured.value[..., -1] < measured.value[..., 0] / 3).all()
 
 
 def test_the_raised_rate_is_raised_once():
@@ -155,6 +177,7 @@ def test_the_raised_rate_is_raised_once():
         sharpness_recipes.why_warmup_works,
         sharpness_recipes.minibatches,
         sharpness_recipes.large_momentum,
+        sharpness_recipes.cross_entropy,
     ],
 )
 def test_a_figure_that_is_stopped_starts_no_further_run(make):
