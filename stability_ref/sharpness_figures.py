@@ -115,7 +115,7 @@ def warmup_figure(measured: Mapping[int, Sharpness]) -> Figure:
             below.set(xlabel="Global step", ylim=(1.5, TOP))
         panels[0, 0].set_ylabel("Training loss")
         panels[1, 0].set_ylabel("Sharpness")
-        panels[1, 0].legend(loc="lower left")
+        panels[1, -1].legend(loc="upper right")
     return figure
 
 
@@ -166,7 +166,7 @@ class LiveCatapult:
 
     def __init__(self) -> None:
         with styled_figure(8.4, 5.2, layout=None) as self.figure:  # fits beside the file browser unscaled
-            self.figure.subplots_adjust(left=0.085, right=0.985, bottom=0.1, top=0.94, hspace=0.3)
+            self.figure.subplots_adjust(left=0.085, right=0.97, bottom=0.1, top=0.94, hspace=0.3)
             above, below = self.figure.subplots(2, 1, sharex=True)
             self._before, self._now = (
                 [axes.plot([], [], color=colour, label=label)[0] for axes in (above, below)]
