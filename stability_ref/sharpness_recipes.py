@@ -39,8 +39,8 @@ SETTINGS = {
     "nadam": Setting((0.002, 0.005), {}),
 }
 
-RAISED_FROM, RAISED_AT, RAISED_STEPS, RAISED_EVERY = 0.3, 150, 300, 3
-FACTOR = 2.0  # twice the rate is half the edge
+RAISED_FROM, RAISED_AT, RAISED_STEPS, RAISED_EVERY = 0.25, 150, 300, 3
+FACTOR, TOO_FAR = 2.0, 4.0  # half the edge; and between the two survival depends on the last digit
 
 STEEP_GAIN, STEEP_HEAD_GAIN = 1.5, 2.0  # large first weights: the sharpness starts ten times too high
 FULL_RATE = 0.7
