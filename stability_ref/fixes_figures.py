@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from stability_ref.checks import known
 from stability_ref.clipping_trials import TRAINED
 from stability_ref.diagnosis import SIGNIFICANT_RATIO
-from stability_ref.figures import BLOW_UP, COLOURS, mark_unstable, styled_figure
+from stability_ref.figures import BLOW_UP, COLOURS, legend_below, mark_unstable, styled_figure
 from stability_ref.fixes_recipes import (
     ALONE,
     COMPARED,
@@ -56,7 +56,7 @@ def what_each_buys(outcomes: Sequence[Outcome]) -> Figure:
     nets = list(dict.fromkeys(one.net for one in outcomes))
     shown = [fix for fix in FIXES if any((net, fix) in named for net in nets)]
     heights = {fix: -place - (fix in PAIRS) for place, fix in enumerate(shown)}  # a gap before the pairs
-    with styled_figure(11, 9.6) as figure:
+    with styled_figure(10.8, 12.2) as figure:
         panels = figure.subplots(2, len(nets), sharey=True, squeeze=False)
         for (upper, lower), net in zip(panels.T, nets, strict=True):
             some = {fix: named[net, fix] for fix in shown if (net, fix) in named}
@@ -66,13 +66,13 @@ def what_each_buys(outcomes: Sequence[Outcome]) -> Figure:
                 look = _ADAM if FIXES[fix].rule == "adam" else _MOMENTUM
                 _rates_of(upper, heights[fix], one, look, fix)
                 _errors_of(lower, heights[fix], one, look, fix)
-            upper.set(title=net, xscale="log", xlim=_PICTURE, xlabel="Usable learning rates")
-            lower.set(xscale="log", xlim=(0.005, 0.4), xlabel="Test error at the best rate")
+            upper.set(title=net, xscale="log", xlim=_PICTURE, xlabel="Usable rates")
+            lower.set(xscale="log", xlim=(0.005, 0.4), xlabel="Test error")
             upper.set_xticks([1e-3, 1e-1])
             lower.set_xticks([0.01, 0.1], ["1 %", "10 %"])
         for axes in panels[:, 0]:
             names = [f"{fix}  {FIXES[fix].clause}" if fix in SINGLE else fix for fix in shown]
-            axes.set_yticks(list(heights.values()), names, fontsize=9.5)
+            axes.set_yticks(list(heights.values()), names)
             axes.set_ylim(min(heights.values()) - 0.7, 0.7)
         _legend(figure, panels[0, 0])
     return figure
@@ -86,7 +86,9 @@ def _rates_of(axes: Axes, height: float, one: Outcome, look: Mapping[str, Any], 
     if highest > 0:
         axes.plot([highest / span, highest], [height, height], **look, lw=3, label=f"_{fix}")
         star = one.rates[one.best]
-        axes.plot(star, height, "*", color=look["color"], mec="black", ms=11, label=f"_best of {fix}")
+        axes.plot(
+            star, height, "*", color=look["color"], mec="black", ms=11, zorder=4, label=f"_best of {fix}"
+        )
     if highest == one.rates[-1]:
         axes.plot(highest, height, ">", color=look["color"], ms=8, clip_on=False, label=f"_beyond, {fix}")
 
@@ -99,15 +101,13 @@ def _errors_of(axes: Axes, height: float, one: Outcome, look: Mapping[str, Any],
 
 
 def _legend(figure: Figure, axes: Axes) -> None:
-    """What the lines and markers mean, above all panels."""
-    entries: list[Any] = [
-        axes.plot([], [], **_MOMENTUM, lw=3, marker="D", label="Momentum")[0],
-        axes.plot([], [], **_ADAM, lw=3, marker="^", label="Adam, whose rates are its own")[0],
-        axes.plot([], [], "*", color="0.6", mec="black", ms=11, label="best rate")[0],
-        axes.plot([], [], **_SEEDS, label="one seed")[0],
-        axes.plot([], [], color="0.5", lw=1.2, label="what a lower rate alone reaches")[0],
-    ]
-    figure.legend(handles=entries, loc="outside upper center", ncols=5, fontsize=10)
+    """What the lines and markers mean, below all panels."""
+    axes.plot([], [], **_MOMENTUM, lw=3, marker="D", label="Momentum")
+    axes.plot([], [], **_ADAM, lw=3, marker="^", label="Adam, whose rates are its own")
+    axes.plot([], [], "*", color="0.6", mec="black", ms=11, label="best rate")
+    axes.plot([], [], **_SEEDS, label="one seed")
+    axes.plot([], [], color="0.5", lw=1.2, label="what a lower rate alone reaches")
+    legend_below(figure, 3, [axes])
 
 
 def momentum_or_adam(outcomes: Sequence[Outcome]) -> Figure:
@@ -128,7 +128,7 @@ def momentum_or_adam(outcomes: Sequence[Outcome]) -> Figure:
                     axes.plot(one.rates, np.median(one.test, axis=0), **look)
             axes.set(title=net[0].upper() + net[1:], xscale="log", yscale="log", ylim=(0.008, 1.1))
             axes.set(xlabel="Base learning rate (each rule's own)")
-            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=10)
+        legend_below(figure, 3, figure.axes)
         figure.axes[0].set_ylabel("Test error")
         figure.axes[0].set_yticks([0.01, 0.1, 1], ["1 %", "10 %", "100 %"])
     return figure
@@ -146,8 +146,7 @@ class LiveFix:
 
     def __init__(self, outcomes: Sequence[Outcome]):
         self._named = by_name(outcomes)
-        with styled_figure(8.4, 3.9, layout=None) as self.figure:  # fits beside the file browser unscaled
-            self.figure.subplots_adjust(left=0.085, right=0.985, bottom=0.14, top=0.92, wspace=0.25)
+        with styled_figure(8.4, 3.9) as self.figure:  # fits beside the file browser unscaled
             left, right = self.figure.subplots(1, 2)
             self._draw_sweeps(left)
             self._draw_loss(right)
@@ -174,7 +173,7 @@ class LiveFix:
         axes.axhline(TRAINED, color="0.5", linestyle=":", lw=1.2, label="trains below this")
         axes.set(title="Test error", xlabel="Base learning rate", ylabel="Test error")
         axes.set(xscale="log", yscale="log", xlim=_PICTURE, ylim=(0.002, 1.5))
-        axes.legend(loc="lower left", fontsize=9)
+        axes.legend(loc="lower left")
 
     def _draw_loss(self, axes: Axes) -> None:
         (self._before,) = axes.plot([], [], color="0.7", label="the run before")
@@ -183,7 +182,7 @@ class LiveFix:
         (self._blow_up,) = axes.plot([], [], "x", **cross, label="not finite")
         axes.set(title="Training loss", xlabel="Global step", ylabel="Training loss")
         axes.set(xscale="log", yscale="log", xlim=(1, STEPS), ylim=(0.003, 1000))
-        axes.legend(loc="lower left", fontsize=9)
+        axes.legend(loc="lower left")
 
     def choose(self, net: str, first: str, second: str) -> Fix:
         """Show the sweeps of that network, without a fix and with these two; returns the two as one fix.

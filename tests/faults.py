@@ -15,6 +15,8 @@ RULES = "stability_ref/rule_figures.py"
 START = "stability_ref/start_figures.py"
 STYLE = "stability_ref/figure_style.py"
 DIAGNOSIS = "stability_ref/diagnosis_figures.py"
+SHARPNESS = "stability_ref/sharpness_figures.py"
+SHARPNESS_RUNS = "stability_ref/sharpness_recipes.py"
 BASELINES = "tests/test_baseline_pictures.py"
 
 
@@ -322,6 +324,56 @@ FAULTS = {
         "((self._alone, [ALONE]), (self._with_fix, names))",
         "((self._alone, names), (self._with_fix, [ALONE]))",
         "06_other_fixes",
+    ),
+    # Lesson 05
+    "an edge of another rate": drawing(
+        SHARPNESS,
+        "figure_e",
+        "edge = measured.edge[0, place, -1]",
+        "edge = measured.edge[0, 0, -1]",
+        "05_edge_of_stability",
+    ),
+    "ratios of one seed for all": drawing(
+        SHARPNESS,
+        "ratios_figure",
+        "offset = 0.3 * (at - (len(rates) - 1) / 2)",
+        "offset = 0.0",
+        "05_edge_of_stability",
+    ),
+    "the edge of the full rate for that of the ramp": drawing(
+        SHARPNESS,
+        "warmup_figure",
+        "below.plot(one.at, one.edge[0, 0],",
+        "below.plot(one.at, one.edge[0, 0] * 0 + one.edge[0, 0, -1],",
+        "05_edge_of_stability",
+    ),
+    "batch sizes in another order": drawing(
+        SHARPNESS,
+        "below_the_edge",
+        "left.set_xticks(range(len(batches)), [str(size) for size in batches])",
+        "left.set_xticks(range(len(batches)), [str(size) for size in reversed(batches)])",
+        "05_edge_of_stability",
+    ),
+    "the slider's edge at the first rate all along": drawing(
+        SHARPNESS,
+        "LiveCatapult",
+        'self._edge.set_data(steps, EDGES["sgd"](record.rate[0]))',
+        'self._edge.set_data(steps, EDGES["sgd"](record.rate[0] * 0 + record.rate[0, 0]))',
+        "05_edge_of_stability",
+    ),
+    "the early sharpness for the late one": computing(
+        SHARPNESS_RUNS,
+        "ratio(measured)[..., -points:]",
+        "ratio(measured)[..., :points]",
+        "05_edge_of_stability",
+        "tests/test_sharpness_recipes.py",
+    ),
+    "a rate that is not raised": computing(
+        SHARPNESS_RUNS,
+        "< RAISED_AT, rate, factor * rate)",
+        "< RAISED_AT, rate, rate)",
+        "05_edge_of_stability",
+        "tests/test_sharpness_recipes.py",
     ),
     # Lessons 01 and 08, and the sliders
     "x and y swapped": drawing(

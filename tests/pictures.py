@@ -23,6 +23,7 @@ from stability_ref import (
     fixes_figures,
     norm_figures,
     rule_figures,
+    sharpness_figures,
     start_figures,
     warmup_figures,
 )
@@ -121,6 +122,14 @@ def what_each_buys():
     return fixes_figures.what_each_buys([one for one in records.fixes() if one.net in SICK])
 
 
+def live_catapult():
+    live = sharpness_figures.LiveCatapult()
+    for factor in (2.0, 3.0):
+        live.begin()
+        live.finish(records.raised(factor))
+    return live.figure
+
+
 PICTURES = {
     "figures.figure_4": lambda: figures.figure_4(records.figure_4()),
     "figures.figure_5": lambda: figures.figure_5(records.figure_5()),
@@ -149,6 +158,11 @@ PICTURES = {
     "edge_figures.gradient_norms": lambda: edge_figures.gradient_norms(records.figure_7b()),
     "edge_figures.seen_and_unseen": lambda: edge_figures.seen_and_unseen(records.checks(), [1, 4], 50),
     "edge_figures.LiveEdge": live_edge,
+    "sharpness_figures.figure_e": lambda: sharpness_figures.figure_e(records.hovering()),
+    "sharpness_figures.ratios_figure": lambda: sharpness_figures.ratios_figure(records.hovering()),
+    "sharpness_figures.warmup_figure": lambda: sharpness_figures.warmup_figure(records.warming_up()),
+    "sharpness_figures.below_the_edge": lambda: sharpness_figures.below_the_edge(*records.below()),
+    "sharpness_figures.LiveCatapult": live_catapult,
     "rule_figures.paths": paths,
     "rule_figures.limits": lambda: rule_figures.limits([0.0, 0.5, 0.9]),
     "rule_figures.curves": curves,

@@ -4,7 +4,14 @@ import dataclasses
 
 import numpy as np
 
-from stability_ref import batch_recipes, clipping_recipes, fixes_recipes, norm_recipes, recipes
+from stability_ref import (
+    batch_recipes,
+    clipping_recipes,
+    fixes_recipes,
+    norm_recipes,
+    recipes,
+    sharpness_recipes,
+)
 from stability_ref.batch_recipes import BATCH_SIZES, NOISY_BATCH_SIZES, PENALTIES
 from stability_ref.diagnosis import Log, diagnose, find_warmup
 from stability_ref.fixes_recipes import applies
@@ -12,6 +19,7 @@ from stability_ref.fixes_trials import RATES, Outcome
 from stability_ref.norm_recipes import LOW_RATES, WITH_WARMUP, WITHOUT_NORM
 from stability_ref.problems import Quadratic
 from stability_ref.schedules import constant, prepend_warmup
+from stability_ref.sharpness import EDGES, Sharpness
 from stability_ref.training import run
 
 STAR = 1 / 16  # the best rate of `figure_7a`
@@ -262,3 +270,70 @@ def fixed_run(rate, final, spike=0.0):
     loss = 2.3 * np.exp(-steps / 60) + spike * (abs(steps - 9) < 4)
     values = {"loss": loss[None, None], "test_error": np.full((1, 1, 1), final)}
     return made([rate], fixes_recipes.STEPS, **values)
+
+
+def hovering():
+    """Figure E's measurements of three seeds: a rise to the edge, an overshoot, and the edge itself."""
+    at = np.arange(10, sharpness_recipes.STEPS + 1, 10)
+    found = {}
+    for rule, (rates, constants) in sharpness_recipes.SETTINGS.items():
+        names = {"gamma"} if rule != "sgd" else set()
+        edges = EDGES[rule](np.array(rates), **{k: v for k, v in constants.items() if k in names})
+        shape = (3, len(rates), len(at))
+        seed, place = np.arange(3)[:, None, None], np.arange(len(rates))[:, None]
+        share = np.minimum(0.3 + at / (300 - 50 * place), 1.2) * (1 + seed / 50)
+        share[..., 30:] = 1 + 0.02 * seed + 0.01 * place
+        edge = np.broadcast_to(edges[:, None], shape)
+        bowl = made(list(rates), sharpness_recipes.STEPS, seeds=3)
+        found[rule] = Sharpness(at, share * edge, edge, bowl, 5.0)
+    return found
+
+
+def warming_up():
+    """Two warmups: with the short one sharpness and loss leave the picture, with the long one they fall."""
+    found = {}
+    for steps in (sharpness_recipes.SHORT, sharpness_recipes.LONG):
+        every = steps // sharpness_recipes.SHORT
+        schedule = prepend_warmup(constant(sharpness_recipes.FULL_RATE), steps)
+        bowl = run(Quadratic([0.1]), "sgd", schedule, 2 * steps, seeds=[0, 1])
+        at, all_steps = np.arange(every, 2 * steps + 1, every), np.arange(2 * steps)
+        edge = np.broadcast_to(2 / bowl.rate[0, np.minimum(at, 2 * steps - 1)], (2, 1, len(at)))
+        if steps == sharpness_recipes.SHORT:
+            value, loss = 25 + 1e4 * (at > 12), 10 * np.exp(-all_steps / 5) + 1e6 * (all_steps > 10)
+        else:
+            value, loss = 1.1 * np.minimum(edge, 28)[0, 0], 10 * np.exp(-all_steps / 40)
+        both = np.array([1.0, 1.1])[:, None, None]
+        record = dataclasses.replace(bowl, loss=both * loss)
+        found[steps] = Sharpness(at, both * value, edge, record, 5.0)
+    return found
+
+
+def below():
+    """Batches and rates of momentum whose late sharpness is such and such a share of the edge."""
+    batches = {
+        size: _share_of_the_edge([0.3], [share])
+        for size, share in zip(sharpness_recipes.BATCH_SIZES, (0.4, 0.7, 0.95, 1.0, 1.02), strict=True)
+    }
+    return batches, _share_of_the_edge(sharpness_recipes.MOMENTUM_RATES, [0.3, 0.5, 0.8, 0.85])
+
+
+def _share_of_the_edge(rates, shares):
+    at = np.arange(30, 601, 30)
+    edge = np.broadcast_to(2 / np.array(rates)[:, None], (3, len(rates), len(at)))
+    spread = np.array([0.98, 1.0, 1.03])[:, None, None]
+    return Sharpness(at, spread * edge * np.array(shares)[:, None], edge, made(list(rates), 600, 3), 5.0)
+
+
+def raised(factor, rate=0.3):
+    """One seed whose rate is raised at step 150: a jump and a fall, or above a factor of 2.4 no end."""
+    steps = np.arange(sharpness_recipes.RAISED_STEPS)
+    late = steps >= sharpness_recipes.RAISED_AT
+    rates = np.where(late, factor * rate, rate)
+    loss = 0.5 * np.exp(-steps / 100) + factor * (abs(steps - 165) < 5)
+    at = np.arange(3, sharpness_recipes.RAISED_STEPS + 1, 3)
+    edge = 2 / rates[np.minimum(at, sharpness_recipes.RAISED_STEPS - 1)]
+    value = np.where(at <= 160, 3.7 + at / 30, 0.95 * 2 / (factor * rate))
+    if factor > 2.4:
+        loss, value = np.where(steps > 160, 1e9, loss), np.where(at > 160, np.nan, value)
+    record = made(rate, len(steps), rate=rates[None], loss=loss[None, None])
+    return Sharpness(at, value[None, None], edge[None, None], record, 5.0)
