@@ -223,7 +223,7 @@ class LayerNorm:
         return a * normalised + c, (normalised, inverse_deviation)
 
     def backward(self, weights: Weights, memory: Any, d_output: Array, gradients: Weights) -> Array:
-        normalised, inverse_deviation = memory
+        normalised, _ = memory
         ones = _ones(1, d_output.shape[-2], d_output.dtype)
         np.matmul(ones, d_output * normalised, out=gradients[0])
         np.matmul(ones, d_output, out=gradients[1])
