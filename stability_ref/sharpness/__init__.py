@@ -1,8 +1,8 @@
 """How sharp the loss is, and how sharp it may be: the edge of stability (playbook E).
 
 Reading order: edges (the formulas, and what an adaptive rule divides by), stretch (the same edges from the
-rules' own steps), lanczos (a top eigenvalue from products alone), runs (the sharpness of a network, and along
-its training).
+rules' own steps), lanczos (a top eigenvalue from products alone), warm_start (where the next one begins),
+runs (the sharpness of a network, and along its training).
 """
 
 from stability_ref.sharpness.edges import (
@@ -19,6 +19,7 @@ from stability_ref.sharpness.edges import (
 from stability_ref.sharpness.lanczos import Top, top_eigenvalue
 from stability_ref.sharpness.runs import Sharpness, along_run, sharpness
 from stability_ref.sharpness.stretch import growth, measured_edge
+from stability_ref.sharpness.warm_start import warm_start
 
 __all__ = [
     "EDGES",
@@ -37,4 +38,5 @@ __all__ = [
     "preconditioner",
     "sharpness",
     "top_eigenvalue",
+    "warm_start",
 ]

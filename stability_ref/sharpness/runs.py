@@ -11,6 +11,7 @@ from stability_ref.problems import Problem
 from stability_ref.schedules import Schedule
 from stability_ref.sharpness.edges import EDGES, preconditioner
 from stability_ref.sharpness.lanczos import Top, top_eigenvalue
+from stability_ref.sharpness.warm_start import ENOUGH, warm_start
 from stability_ref.training import Record, run
 from stability_ref.updates import RULES
 
@@ -96,8 +97,8 @@ def along_run(
     t updates made, meets the rate η_t, so the edge is the one at η_t. After the last update, which no rate
     follows, it is the one at the rate before.
 
-    Each measurement starts from the vector of the one before: two to four products where training is smooth,
-    ten where θ jumps about at the edge. A trial that has diverged is NaN and costs no more products.
+    Each measurement starts from what those before it found, see `warm_start`: two products where training is
+    smooth, five to ten where θ jumps about at the edge. A trial that diverged is NaN and costs nothing more.
 
     Args:
         problem: what is trained.
@@ -153,7 +154,7 @@ class _Watch:
         theta, state = RULES[self.rule].update(theta, g, state, *rate, **constants)
         if self.calls % self.steps == 0:  # a chunk makes all of its steps before the next begins
             self.chunks.append([])
-            self.vector = np.full(theta.shape, np.nan)
+            self.found: list[Array] = []  # the chunk's last vectors (K, n)
         self.calls += 1
         if (self.calls - 1) % self.steps % self.every == self.every - 1:
             self.chunks[-1].append(self._measured(theta, preconditioner(self.rule, state, **constants)))
@@ -167,8 +168,11 @@ class _Watch:
             finite &= np.isfinite(P).all(axis=-1)
             P = P[finite]
         if finite.any():
-            top = self.measure(theta[finite], start=self.vector[finite], preconditioner=P)
-            value[finite], self.vector[finite] = top.value, top.vector
+            start = warm_start(self.found)[finite] if self.found else None
+            top = self.measure(theta[finite], start=start, preconditioner=P)
+            vector = np.full(theta.shape, np.nan)
+            value[finite], vector[finite] = top.value, top.vector
+            self.found = [*self.found, vector][-ENOUGH:]
             self.products.append(top.products)
         return value
 
