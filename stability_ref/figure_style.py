@@ -66,7 +66,7 @@ def use_style(name: str) -> None:
 
 
 @contextlib.contextmanager
-def styled_figure(width: float, height: float, layout: Any = "constrained") -> Iterator[Figure]:
+def styled_figure(width: float, height: float) -> Iterator[Figure]:
     """A new figure, so many hundreds of pixels wide and high; what is drawn inside the with block is styled.
 
     In the classroom the same pixels are fewer inches, so that all that is measured in points grows alike.
@@ -77,7 +77,8 @@ def styled_figure(width: float, height: float, layout: Any = "constrained") -> I
     else:
         larger, style = 1.0, STYLE
     with matplotlib.rc_context(style):
-        yield Figure(figsize=(width / larger, height / larger), dpi=DOTS * larger, layout=layout)
+        size = width / larger, height / larger
+        yield Figure(figsize=size, dpi=DOTS * larger, layout="constrained")
 
 
 def legend_below(figure: Figure, columns: int, panels: Sequence[Axes]) -> None:

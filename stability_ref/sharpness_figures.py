@@ -78,7 +78,7 @@ def ratios_figure(measured: Mapping[str, Sharpness]) -> Figure:
                 offset = 0.3 * (at - (len(rates) - 1) / 2)
                 _dots(axes, place + offset, ratios, f"{TITLES[rule]}, {rate:g}", at)
         axes.axhline(1, color="0.3", **_EDGE, label="the edge")
-        axes.set_xticks(range(len(measured)), [TITLES[rule] for rule in measured])
+        axes.set_xticks(range(len(measured)), [TITLES[rule].replace(" ", "\n") for rule in measured])
         axes.set(ylim=(0.8, 1.2), ylabel="Late sharpness / edge")
         axes.set(title="Each dot a seed: the median over the last quarter of its run")
     return figure
@@ -165,8 +165,7 @@ class LiveCatapult:
     """
 
     def __init__(self) -> None:
-        with styled_figure(8.4, 5.2, layout=None) as self.figure:  # fits beside the file browser unscaled
-            self.figure.subplots_adjust(left=0.085, right=0.97, bottom=0.1, top=0.94, hspace=0.3)
+        with styled_figure(8.4, 5.2) as self.figure:  # fits beside the file browser unscaled
             above, below = self.figure.subplots(2, 1, sharex=True)
             self._before, self._now = (
                 [axes.plot([], [], color=colour, label=label)[0] for axes in (above, below)]
@@ -174,13 +173,13 @@ class LiveCatapult:
             )
             (self._edge,) = below.plot([], [], color="0.3", **_EDGE, label="edge 2/η")
             self._crosses = [axes.plot([], [], **_CROSS, label="diverged")[0] for axes in (above, below)]
-            above.set(title="Training loss", ylabel="Training loss", ylim=(0.01, TOP))
-            below.set(title="Sharpness", ylabel="Sharpness", xlabel="Global step", ylim=(1, TOP))
+            above.set(title="A rate that is raised in mid run", ylabel="Training loss", ylim=(0.01, TOP))
+            below.set(ylabel="Sharpness", xlabel="Global step", ylim=(1, TOP))
             for axes in (above, below):
                 axes.axvline(RAISED_AT, color="0.5", linewidth=1, linestyle=":", label="the rate is raised")
                 axes.set(yscale="log", xlim=(0, RAISED_STEPS))
-            above.legend(loc="upper left", fontsize=9)
-            below.legend(handles=[self._edge], loc="upper left", fontsize=9)
+            above.legend(loc="upper left")
+            below.legend(handles=[self._edge], loc="upper left")
         self.lines = [*self._before, *self._now, self._edge, *self._crosses]
         nothing = np.zeros(0)
         self._drawn = [(nothing, nothing, nothing), (nothing, nothing, nothing)]
