@@ -12,6 +12,7 @@ BENCHMARKS = {  # a module benchmarks.<name> with measure() -> the section's tex
     "training_step": "One training step",
     "sweep": "A whole sweep from a cold process",
     "import_time": "What the import costs",
+    "sharpness_point": "A point of the sharpness",
     "slider": "From a slider to the picture",
     "big_log": "Reading a long log",
 }

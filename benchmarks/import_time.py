@@ -10,7 +10,19 @@ import numpy as np
 from benchmarks.report import ROOT, interleaved, median_and_spread, table
 
 ROUNDS = 25
-MODULES = ["equations", "updates", "schedules", "clipping", "layers", "problems", "training", "diagnosis"]
+MODULES = [
+    "equations",
+    "updates",
+    "schedules",
+    "clipping",
+    "layers",
+    "losses",
+    "network",
+    "problems",
+    "training",
+    "sharpness",
+    "diagnosis",
+]
 HEAVY = ["matplotlib", "torch", "sklearn", "ipywidgets", "threadpoolctl", "joblib", "tqdm", "tensorboard"]
 NUMPY_ALONE = "import numpy"
 ALL_MODULES = "import numpy, " + ", ".join(f"stability_ref.{module}" for module in MODULES)
