@@ -100,8 +100,12 @@ class LiveRun:
             for axes in (loss, rate):
                 axes.set(xlabel="Global step", xlim=(1, steps), xscale="log")
                 axes.set_yscale("log", nonpositive="mask")  # warmup's first rate is 0
-            loss.legend(loc="lower left")
+            self._finish_axes(loss, rate)
         self.lines = [*self._before, *self._now, self._blow_up]
+
+    def _finish_axes(self, loss: Axes, rate: Axes) -> None:
+        """What a picture of the same kind may do otherwise."""
+        loss.legend(loc="lower left")
 
     def fill(self, record: Record) -> None:
         """Draw what is recorded so far of a single trial."""

@@ -1,5 +1,7 @@
 """The picture under the first lesson's slider: one run, lost or saved by the length of its warmup."""
 
+from matplotlib.axes import Axes
+
 from stability_ref import recipes
 from stability_ref.figures import LiveRun
 from stability_ref.training import Record
@@ -10,7 +12,8 @@ class LiveRescue(LiveRun):
 
     def __init__(self) -> None:
         super().__init__(recipes.STEPS + recipes.RESCUED_BY)
-        loss, rate = self.figure.axes
+
+    def _finish_axes(self, loss: Axes, rate: Axes) -> None:
         loss.set(title="How wrong the network is", xscale="linear", ylim=(1e-3, 1e6))
         rate.set(xscale="linear", yscale="linear", ylim=(0, 0.5))
         loss.axhline(recipes.GUESSING, color="0.3", linestyle=":", label="guessing")

@@ -5,7 +5,6 @@ The pictures that it keeps in screenshots/ are for looking at.
 
 import contextlib
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -78,42 +77,10 @@ def opened(folder, lesson, style="ordinary"):
         yield page
 
 
-def has_sliders(path):
-    """Whether the code of a notebook puts sliders on a figure."""
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    return any("Sliders(" in line for cell in cells if cell["cell_type"] == "code" for line in cell["source"])
-
-
-LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-OTHERS = [path.stem for path in LESSONS if has_sliders(path) and path.name != LESSON]
-
-
-def test_every_lesson_has_sliders_to_try():
-    assert [path.name for path in LESSONS if not has_sliders(path)] == []
-
-
-# First, since two browsers cannot be open at once in one process, and the next one stays for a while.
-@pytest.mark.parametrize("lesson", OTHERS)
-def test_a_slider_of_the_lesson_draws_another_picture(tmp_path, lesson):
-    with opened(tmp_path, f"{lesson}.ipynb") as page:
-        from tests import browser
-
-        browser.run_all_cells(page)
-        picture = page.locator("img.widget-image").first
-        picture.scroll_into_view_if_needed()
-        handle = page.locator(".widget-slider").get_by_role("slider").first
-        before = picture.evaluate(PIXELS)
-        handle.press("ArrowRight")
-        page.wait_for_function(
-            f"([picture, old]) => ({PIXELS})(picture) !== old", arg=[picture.element_handle(), before]
-        )
-        page.screenshot(path=SCREENSHOTS / f"6_{lesson}.png")
-        assert errors(page) == []
-
-
 READ = (".jp-RenderedHTMLCommon p", ".cm-content", ".widget-label", ".widget-readout", ".widget-html-content")
 
 
+# First, since two browsers cannot be open at once in one process, and the next one stays for a while.
 def test_in_the_classroom_everything_is_larger_and_nothing_is_cut_off(tmp_path):
     with opened(tmp_path, f"{CLASSROOM_LESSON}.ipynb", "classroom") as page:
         from tests import browser
