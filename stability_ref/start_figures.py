@@ -3,7 +3,7 @@
 from matplotlib.axes import Axes
 
 from stability_ref import recipes
-from stability_ref.figures import LiveRun
+from stability_ref.figures import LiveRun, legend_below
 from stability_ref.training import Record
 
 
@@ -18,7 +18,7 @@ class LiveRescue(LiveRun):
         rate.set(xscale="linear", yscale="linear", ylim=(0, 0.5))
         loss.axhline(recipes.GUESSING, color="0.3", linestyle=":", label="guessing")
         loss.text(245, 4, "worse than guessing", ha="right")
-        loss.legend(loc="upper right")
+        legend_below(self.figure, 4, [loss])
 
 
 def verdict(record: Record) -> str:

@@ -139,7 +139,11 @@ class Sliders:
             dropped = self._newest != number and now - self._shown < BETWEEN_FRAMES
             return dropped
 
-        sentence = self._update(frame, **values)
+        try:
+            sentence = self._update(frame, **values)
+        except KeyboardInterrupt:  # how a recipe that promises whole runs answers when it is stopped
+            if not dropped:
+                raise
         if not dropped:
             self._show()
             self._sentence.value = html.escape(sentence)
@@ -188,9 +192,17 @@ def power_of_two_slider(description: str, low: float, high: float, value: float)
         >>> power_of_two_slider("batch size", 2, 1024, 64).value
         64.0
     """
+    readout = ".0f" if low >= 1 else ".3g"
     low, high = np.log2(low), np.log2(high)
     return ipywidgets.FloatLogSlider(
-        value=value, base=2, min=low, max=high, step=1, description=description, readout_format="g", **_WIDE
+        value=value,
+        base=2,
+        min=low,
+        max=high,
+        step=1,
+        description=description,
+        readout_format=readout,
+        **_WIDE,
     )
 
 

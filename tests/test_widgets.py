@@ -123,7 +123,9 @@ def test_an_error_in_the_first_update_is_an_error_of_the_cell():
         )
 
 
-def test_the_newest_value_wins_and_the_older_run_stops():
+@pytest.mark.parametrize("raises", [False, True])
+def test_the_newest_value_wins_and_the_older_run_stops(raises):
+    """A stopped run may come back as it is, or as a recipe's KeyboardInterrupt."""
     picture, started, finished, stopped = figures.LiveRun(steps=50), threading.Event(), [], []
 
     def train(frame, rate):
@@ -133,6 +135,8 @@ def test_the_newest_value_wins_and_the_older_run_stops():
         while rate == 2:  # a run that would never end by itself
             if frame(lambda: None):
                 stopped.append(rate)
+                if raises:
+                    raise KeyboardInterrupt
                 return "too late"
         finished.append(rate)
         return f"rate {rate}"
